@@ -1,3 +1,4 @@
 export { brokenConstraint, Database, isRetryable, isUnavailable, sqlState, type DatabaseOptions, type Reader, type Tx } from './database.js';
 export { roleOf, SCHEMAS, type Schema } from './names.js';
 export { statement, type Statement } from './statement.js';
+export { weave, type Fragment } from './fragment.js';
