@@ -1,1 +1,4 @@
+export * from './codes.js';
 export * from './events.js';
+export * from './relations.js';
+export * from './topics.js';
