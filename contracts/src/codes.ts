@@ -94,7 +94,7 @@ export const TEAM_TYPE = list('mhsds-team-type', 'Service or team type', {
 });
 
 export const ATTENDANCE = list('mhsds-attendance', 'Attendance status', {
-  5: 'Attended on time', 6: 'Late but seen', 7: 'Late and not seen', 2: 'Cancelled by patient', 3: 'Did not attend', 4: 'Cancelled by provider',
+  '5': 'Attended on time', '6': 'Late but seen', '7': 'Late and not seen', '2': 'Cancelled by patient', '3': 'Did not attend', '4': 'Cancelled by provider',
 });
 
 export const MECHANISM = list('mhsds-consultation-mechanism', 'Consultation mechanism', {
@@ -105,7 +105,7 @@ export const MECHANISM = list('mhsds-consultation-mechanism', 'Consultation mech
 export const REJECTION = list('mhsds-referral-rejection', 'Referral rejection reason', { '01': 'Duplicate', '02': 'Inappropriate', '03': 'Incomplete' });
 
 export const CARE_PLAN_TYPE = list('mhsds-care-plan-type', 'Care plan type', {
-  10: 'Mental health care plan', 11: 'Urgent and emergency mental health care plan', 12: 'Mental health crisis plan', 13: 'Positive behaviour support', 14: 'CYP mental health transition plan',
+  '10': 'Mental health care plan', '11': 'Urgent and emergency mental health care plan', '12': 'Mental health crisis plan', '13': 'Positive behaviour support', '14': 'CYP mental health transition plan',
 });
 
 export const NHS_NUMBER_STATUS = {

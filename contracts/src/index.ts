@@ -1,4 +1,6 @@
 export * from './codes.js';
 export * from './events.js';
+export * from './pathway.js';
+export * from './pathway-ids.js';
 export * from './relations.js';
 export * from './topics.js';

@@ -1,3 +1,4 @@
+export { ageOn, londonDay, startOfLondonDay } from './calendar.js';
 export { BATON, batonActs, type Caller } from './caller.js';
 export { systemClock, type Clock } from './clock.js';
 export { crashPoint } from './crash-point.js';
