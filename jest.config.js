@@ -4,5 +4,7 @@ export default {
   testMatch: ['**/dist/**/*.spec.js'],
   modulePathIgnorePatterns: ['<rootDir>/.nx', '<rootDir>/.baton'],
   transform: {},
+  globalSetup: '<rootDir>/libs/testing/dist/jest-setup.js',
+  globalTeardown: '<rootDir>/libs/testing/dist/jest-teardown.js',
   testTimeout: 30_000,
 };

@@ -1,1 +1,4 @@
-export {};
+export { HomeInUse, lockHome } from './home-lock.js';
+export { type Restart } from './postmaster.js';
+export { startPostgres, type EmbeddedPostgres, type StartPostgresOptions } from './start-postgres.js';
+export { EngineUnavailable } from './unavailable.js';
