@@ -1,1 +1,25 @@
-export {};
+export { auditFragment, auditOf, type AuditEntry, type Audited, type AuditInteraction, type AuditOutcome } from './audit.js';
+export { AuditGatherer, writeAudit } from './audit.gatherer.js';
+export { AuditTables1700000000000 } from './audit.migration.js';
+export { makeAuditPartitions } from './audit.partitions.js';
+export { checkEndpointUrl, EgressRefused, guardedConnector, guardedLookup, type Resolve } from './egress.connect.js';
+export { egressPolicy, judgeAddress, readEndpointUrl, type EgressPolicy, type EgressRule } from './egress.js';
+export { ISSUER_ALGORITHMS, newPrivateJwk, openIssuerKeys, publicPart, type IssuerKeys, type PublicKeys } from './issuer-keys.js';
+export { keptSecret, readSecret, replaceSecret } from './key-file.js';
+export { requestIds, type Headers, type RequestIds } from './request-ids.js';
+export {
+  grantsOf,
+  intersect,
+  mayOperate,
+  OPERATE,
+  parseScope,
+  permits,
+  requireOperator,
+  requirePermission,
+  scopesOf,
+  type Grants,
+  type Interaction,
+} from './scopes.js';
+export { Sealer } from './sealed.js';
+export { ACCESS_TOKEN_TYPE, challengeFor, localKeys, remoteKeys, TOKEN_LIFE_SECONDS, TokenVerifier, type KeySource, type TokenClaims, type TokenTrust } from './token.js';
+export { demoKey, requestToken, signAssertion, type TokenRequest, type TokenResponse } from './token-request.js';
