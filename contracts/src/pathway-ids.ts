@@ -18,9 +18,6 @@ export const locationId = (pathway: string, service: string, site: string): stri
 /** PlanDefinition, the published form of a pathway. */
 export const planDefinitionId = (pathway: string): string => pathway;
 
-/** Endpoint that messages to a partner go to. */
-export const endpointId = (partner: string): string => `${partner}.message`;
-
 /** Canonical of a pathway; with a version, `…|<version>`, it names what a referral was judged by. */
 export const pathwayCanonical = (pathway: string, version?: string): string => `https://baton.example/fhir/PlanDefinition/${pathway}${version === undefined ? '' : `|${version}`}`;
 
