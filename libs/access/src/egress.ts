@@ -95,7 +95,8 @@ export const targetOf = (url: { readonly protocol: string; readonly port: string
  * @returns the broken rule, or undefined where Baton may connect
  */
 export function judgeAddress(address: string, target: Target, policy: EgressPolicy): EgressRule | undefined {
-  if (!ipaddr.isValid(address)) return 'endpoint-address-not-public';
+  // The library reads the old form ::127.0.0.1 as if it were mapped, which no socket does: it leads nowhere good.
+  if (!ipaddr.isValid(address) || /^::\d+\./.test(address)) return 'endpoint-address-not-public';
   const parsed = canonical(ipaddr.parse(address));
   if (policy.allow.some((network) => contains(network, parsed))) return target.secure || !policy.httpsOnly ? undefined : 'endpoint-not-https';
   // A mapped address is allowed by the IPv4 network that holds it, but public ones come as what they are.
@@ -131,7 +132,6 @@ const overlap = (a: Network, b: Network): boolean =>
 
 /** IPv4 in IPv6 clothes (`::ffff:127.0.0.1`, RFC 4291 §2.5.5.2) as IPv4: that is where a socket would go. */
 function canonical(address: ipaddr.IPv4 | ipaddr.IPv6): ipaddr.IPv4 | ipaddr.IPv6 {
-  // The library also counts the old form ::127.0.0.1 as mapped, which no socket does.
   return address instanceof ipaddr.IPv6 && address.match(MAPPED, 96) ? address.toIPv4Address() : address;
 }
 
