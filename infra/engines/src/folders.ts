@@ -1,5 +1,5 @@
 import { createHash } from 'node:crypto';
-import { chmod, chown, lstat, mkdir, mkdtemp } from 'node:fs/promises';
+import { chmod, chown, lstat, mkdir, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Launcher } from './launcher.js';
@@ -16,7 +16,11 @@ const SOCKET = '.s.PGSQL.5432';
  */
 export async function socketFolder(home: string, launcher: Launcher): Promise<string> {
   const inside = join(home, 'run');
-  if (fits(inside)) return makePrivate(inside, launcher);
+  if (fits(inside)) {
+    // Nothing of an earlier run is needed, and it may have had another owner.
+    await rm(inside, { recursive: true, force: true });
+    return makePrivate(inside, launcher);
+  }
   const name = `baton-${createHash('sha256').update(home).digest('hex').slice(0, 16)}`;
   for (const base of [tmpdir(), '/tmp']) {
     if (!fits(join(base, `${name}-XXXXXX`))) continue;

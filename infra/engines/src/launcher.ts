@@ -32,7 +32,7 @@ export interface LauncherOptions {
  * @throws EngineUnavailable with what the last one said, if none does
  */
 export function findLauncher(found: PostgresPackage, options: LauncherOptions = {}): Launcher {
-  let said = 'nothing was tried';
+  let said = 'the user it would run as has no name, and user namespaces are not to be used';
   for (const launcher of candidates(options)) {
     const [file, args] = commandOf(launcher, found.postgres, ['--version']);
     const tried = spawnSync(file, args, { ...optionsOf(launcher, found), encoding: 'utf8', timeout: 10_000 });

@@ -21,7 +21,8 @@ const SETTINGS: Readonly<Record<string, string>> = {
   autovacuum_vacuum_scale_factor: '0.05',
   autovacuum_analyze_scale_factor: '0.05',
   autovacuum_vacuum_cost_limit: '1000',
-  // Values of rows must not reach the log: no statements, no DETAIL ("Key (…)=(…) already exists").
+  // Values of rows must not reach the log, and errors quote them: they are told to the client alone, who decides what of it to log.
+  log_min_messages: 'log',
   log_error_verbosity: 'terse',
   log_min_error_statement: 'panic',
   log_parameter_max_length_on_error: '0',

@@ -1,5 +1,5 @@
 import { secret } from '@baton/postgres';
-import { mkdir, realpath, stat } from 'node:fs/promises';
+import { mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { prepareCluster, SUPERUSER, type ClusterPlace } from './cluster.js';
@@ -66,11 +66,15 @@ async function startIn(home: string, options: StartPostgresOptions, unlock: () =
   await prepareCluster(place, password, !fast);
   const postmaster = new Postmaster({ ...place, args: serverArguments(data, sockets, fast), logFile: join(home, 'postgres.log'), report });
   const dsn = (database: string) => `postgres://${SUPERUSER}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(sockets)}&port=5432`;
+  const stop = async () => {
+    await postmaster.stop();
+    if (!sockets.startsWith(home)) await rm(sockets, { recursive: true, force: true });
+  };
   try {
     await postmaster.start();
     await ensureDatabase(dsn('postgres'));
   } catch (error) {
-    await postmaster.stop();
+    await stop();
     throw error;
   }
   let stopped: Promise<void> | undefined;
@@ -81,7 +85,7 @@ async function startIn(home: string, options: StartPostgresOptions, unlock: () =
       return postmaster.pid;
     },
     onRestart: (listener) => postmaster.onRestart(listener),
-    stop: () => (stopped ??= postmaster.stop().finally(unlock)),
+    stop: () => (stopped ??= stop().finally(unlock)),
   };
 }
 
