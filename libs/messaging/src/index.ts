@@ -1,1 +1,13 @@
-export {};
+export { announceOutbox, hearOthers } from './across-processes.js';
+export { Consumer, consume, type ConsumerOptions, type ConsumerStatus, type Handler, type Handlers } from './consumer.js';
+export { eventOf, partitionOf, publisherOf, type EventRow } from './envelope.js';
+export { trimInbox } from './inbox.js';
+export { trimLog } from './log-retention.js';
+export { LogTails } from './log-tails.js';
+export { hintRelay, outboxCte, writeOutbox } from './outbox.js';
+export { discardParked, listParked, type Parked, type ParkedEvent, type ParkedKey } from './parked.js';
+export { PostgresTransport, type PostgresTransportOptions } from './postgres-transport.js';
+export { type Redriven } from './redrive.js';
+export { Relay, type HeldBack, type RelayOptions, type RelayStatus } from './relay.js';
+export { inboxTables, logTables, outboxTables, PARTITIONS, relayTables } from './tables.js';
+export { type Lag, type MemberStatus, type Received, type ReplayRequest, type Subscribed, type Subscription, type Transport } from './transport.js';

@@ -1,0 +1,179 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventContract, type BatonEvent } from '@baton/contracts';
+import { crashPoint } from '@baton/kernel';
+import type { Database, Schema, Tx } from '@baton/postgres';
+import { majorOf, orderKey } from './envelope.js';
+import { errorClass, passes } from './failure.js';
+import { admit, isShut } from './inbox.js';
+import { discardParked, listParked, park, shutKey, type Parked, type ParkedKey } from './parked.js';
+import { redrive, type Redriven } from './redrive.js';
+import type { Lag, MemberStatus, Received, Subscribed, Transport } from './transport.js';
+
+/** What a service does because of an event: everything through the transaction, nothing outside it. May run again after a rollback. */
+export type Handler = (tx: Tx, event: BatonEvent) => Promise<void>;
+
+/** Event type → handler. Topics follow from the contract. */
+export type Handlers = Readonly<Record<string, Handler>>;
+
+export interface ConsumerOptions {
+  /** The consuming service's own connection and schema (made with `inboxTables`). */
+  readonly database: Database;
+  readonly schema: Schema;
+  readonly transport: Transport;
+  /** Name of the consumer: its group, its inbox and its parked events go by it, for good. */
+  readonly group: string;
+  readonly handlers: Handlers;
+  /** Where the handlers' events come from, if not by contract. */
+  readonly topics?: readonly string[];
+  /** Events per transaction at most. */
+  readonly batchSize?: number;
+  readonly concurrency?: number;
+  /** Tries of one event before its key is parked. */
+  readonly tries?: number;
+}
+
+export interface ConsumerStatus extends MemberStatus {
+  /** Events that took effect here. */
+  readonly handled: number;
+  /** Deliveries of events that had taken effect before. */
+  readonly duplicates: number;
+  /** Events that were put behind a parked key here, the failed ones included. */
+  readonly parked: number;
+  /** Events of a type nobody here handles. */
+  readonly unknown: number;
+  /** Events of a newer major version than is handled here. */
+  readonly newerMajor: number;
+  /** Milliseconds from the outbox row to the commit of the effect, of the newest event handled. */
+  readonly latencyMs: number;
+}
+
+const TRIES = 3;
+const TRY_AGAIN_MS = 20;
+
+/** Starts to consume: each event takes effect once, in order per aggregate, with its inbox row in one transaction. */
+export async function consume(options: ConsumerOptions): Promise<Consumer> {
+  const consumer = new Consumer(options);
+  await consumer.join();
+  return consumer;
+}
+
+/** A service's consumer of events. */
+export class Consumer {
+  private membership: Subscribed | undefined;
+  private readonly counts = { handled: 0, duplicates: 0, parked: 0, unknown: 0, newerMajor: 0, latencyMs: 0 };
+
+  constructor(private readonly options: ConsumerOptions) {}
+
+  async join(): Promise<void> {
+    const { group, transport, handlers, topics, batchSize = 200, concurrency = 1 } = this.options;
+    this.membership = await transport.subscribe({
+      group,
+      topics: topics ?? [...new Set(Object.keys(handlers).map((type) => eventContract(type).topic))],
+      handle: (batch) => this.handle(batch),
+      batchSize,
+      concurrency,
+    });
+  }
+
+  status(): ConsumerStatus {
+    return { ...(this.membership?.status() ?? { partitions: 0, failing: 0, missed: 0 }), ...this.counts };
+  }
+
+  /** Events not yet handled, per partition. */
+  lag(): Promise<Lag[]> {
+    return this.options.transport.lag(this.options.group);
+  }
+
+  parked(): Promise<Parked[]> {
+    return listParked(this.options.database, this.options.schema, this.options.group);
+  }
+
+  /** Tries one key, or every key parked, again: its events in order, each in a transaction of its own, until one fails. */
+  async retryParked(key?: Omit<ParkedKey, 'consumer'>): Promise<Redriven[]> {
+    const { database, schema, group, handlers } = this.options;
+    const keys = key ? [key] : await this.parked();
+    const done: Redriven[] = [];
+    for (const { topic, key: of } of keys) done.push(await redrive(database, schema, { consumer: group, topic, key: of }, handlers));
+    return done;
+  }
+
+  /** Gives up one parked event, with a reason that is kept. @throws Refused `unknown` if it is not parked */
+  discardParked(key: Omit<ParkedKey, 'consumer'>, eventId: string, reason: string): Promise<void> {
+    return discardParked(this.options.database, this.options.schema, { ...key, consumer: this.options.group }, eventId, reason);
+  }
+
+  /** Finishes the batch in hand and leaves. */
+  async stop(): Promise<void> {
+    await this.membership?.close();
+  }
+
+  /** Handles a batch in one transaction; if something in it fails, one by one, so that only the failing key is parked. */
+  async handle(batch: readonly Received[]): Promise<void> {
+    const known = batch.filter(({ event }) => this.knows(event));
+    if (known.length === 0) return;
+    try {
+      await this.apply(known);
+    } catch (error) {
+      if (passes(error)) throw error;
+      for (const one of known) await this.applyOrPark(one);
+    }
+  }
+
+  private knows(event: BatonEvent): boolean {
+    if (Object.hasOwn(this.options.handlers, event.type)) return true;
+    const type = majorOf(event.type);
+    const newer = Object.keys(this.options.handlers).some((handled) => {
+      const known = majorOf(handled);
+      return known && type && known.name === type.name && known.major < type.major;
+    });
+    if (newer) this.counts.newerMajor++;
+    else this.counts.unknown++;
+    return false;
+  }
+
+  private async apply(batch: readonly Received[]): Promise<void> {
+    const { database, schema, group, handlers } = this.options;
+    const done = await database.transaction(async (tx) => {
+      const admitted = await admit(tx, schema, group, batch);
+      const behind = admitted.fresh.filter((one) => isShut(admitted, one));
+      const flowing = admitted.fresh.filter((one) => !isShut(admitted, one));
+      if (behind.length > 0) await park(tx, schema, group, behind);
+      for (const { event } of flowing) await handlers[event.type]!(tx, event);
+      crashPoint('consumer.effect-done');
+      crashPoint('consumer.before-commit');
+      return { handled: flowing.length, parked: behind.length };
+    });
+    crashPoint('consumer.committed');
+    this.counts.handled += done.handled;
+    this.counts.parked += done.parked;
+    this.counts.duplicates += batch.length - done.handled - done.parked;
+    this.counts.latencyMs = Math.max(0, Date.now() - Date.parse(batch.at(-1)!.event.time));
+  }
+
+  private async applyOrPark(one: Received): Promise<void> {
+    const tries = this.options.tries ?? TRIES;
+    for (let attempt = 1; ; attempt++) {
+      try {
+        return await this.apply([one]);
+      } catch (error) {
+        if (passes(error)) throw error;
+        if (attempt >= tries) return this.park(one, { error: errorClass(error), attempts: attempt });
+        await sleep(TRY_AGAIN_MS * attempt);
+      }
+    }
+  }
+
+  private async park(one: Received, failure: { error: string; attempts: number }): Promise<void> {
+    const { database, schema, group } = this.options;
+    const { topic, key } = one.event;
+    const parked = await database.transaction(async (tx) => {
+      const { fresh, shut } = await admit(tx, schema, group, [one]);
+      if (fresh.length === 0) return 0;
+      if (!shut.has(orderKey(one.event))) await shutKey(tx, schema, { consumer: group, topic, key }, failure);
+      await park(tx, schema, group, fresh);
+      return 1;
+    });
+    crashPoint('consumer.parking-committed');
+    this.counts.parked += parked;
+  }
+}

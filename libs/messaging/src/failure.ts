@@ -1,0 +1,20 @@
+import { Refused } from '@baton/kernel';
+import { brokenConstraint, isRetryable, isUnavailable, sqlState } from '@baton/postgres';
+
+/**
+ * Does it pass by itself? Then the event is tried again for as long as it takes and never parked: a database or
+ * dependency that is away, a lock that could not be had, a full disk. Everything else is the event's own trouble.
+ */
+export function passes(error: unknown): boolean {
+  if (error instanceof Refused) return ['unavailable', 'throttled', 'too-early'].includes(error.kind);
+  const state = sqlState(error) ?? '';
+  return isRetryable(error) || isUnavailable(error) || state.startsWith('53') || ['55P03', '25P03'].includes(state);
+}
+
+/** What kind of failure, in words that cannot hold personal data: names and codes, never a message. */
+export function errorClass(error: unknown): string {
+  if (error instanceof Refused) return `Refused ${error.kind}: ${error.violations.map((violation) => violation.rule).join(', ')}`;
+  const state = sqlState(error);
+  if (state) return `PostgreSQL ${[state, brokenConstraint(error)].filter(Boolean).join(' ')}`;
+  return error instanceof Error ? error.constructor.name : typeof error;
+}

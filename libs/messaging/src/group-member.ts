@@ -1,0 +1,165 @@
+import { crashPoint } from '@baton/kernel';
+import type { GroupPositions, Held } from './group-positions.js';
+import type { LogEntry, Position } from './log.js';
+import { received } from './log.js';
+import { Pulse } from './pulse.js';
+import type { MemberStatus, Subscribed, Subscription } from './transport.js';
+
+/** Where a member gets entries from. */
+export interface LogReader {
+  /** Calls back when there may be something new. @returns how to stop */
+  watch(topics: readonly string[], listener: () => void): () => Promise<void>;
+  /** Entries from each position on, at most `limit` in all; of one partition in order and without gaps but those of retention. */
+  read(from: readonly Position[], limit: number): Promise<LogEntry[]>;
+}
+
+interface Partition extends Held {
+  next: number;
+  epoch: number;
+  /** In a batch that is being handled. */
+  busy: boolean;
+  /** To be given to another member as soon as it is not busy. */
+  leaving: boolean;
+}
+
+const slotOf = (at: { readonly topic: string; readonly partition: number }): string => `${at.topic} ${at.partition}`;
+
+const unlock = (at: Partition): void => void (at.busy = false);
+
+/** A member of a consumer group on the log in PostgreSQL: holds its share of the partitions and feeds their events to the handler. */
+export class GroupMember implements Subscribed {
+  private readonly held = new Map<string, Partition>();
+  private readonly pulses: Pulse[];
+  private readonly workers: Promise<void>[];
+  private readonly timer: NodeJS.Timeout;
+  private readonly unwatch: () => Promise<void>;
+  private aliveUntil = 0;
+  private living: Promise<void> | undefined;
+  private closing: Promise<void> | undefined;
+  private failing = 0;
+  private missed = 0;
+
+  constructor(
+    private readonly subscription: Subscription,
+    private readonly positions: GroupPositions,
+    private readonly log: LogReader,
+    private readonly ttl: number,
+  ) {
+    this.pulses = Array.from({ length: subscription.concurrency ?? 1 }, () => new Pulse());
+    this.unwatch = log.watch(subscription.topics, () => this.pulses.forEach((pulse) => pulse.ring()));
+    this.timer = setInterval(() => void this.live(), ttl / 3);
+    this.workers = this.pulses.map((pulse, worker) => this.work(pulse, worker));
+  }
+
+  status(): MemberStatus {
+    return { partitions: this.held.size, failing: this.failing, missed: this.missed };
+  }
+
+  close(): Promise<void> {
+    this.closing ??= this.finish();
+    return this.closing;
+  }
+
+  /** A sign of life, then a fair share: gives up what is too much, claims what is missing. */
+  live(): Promise<void> {
+    this.living ??= this.takeShare()
+      // The database is away: leases run out by themselves, the next sign of life tries again.
+      .catch(() => undefined)
+      .finally(() => (this.living = undefined));
+    return this.living;
+  }
+
+  private async takeShare(): Promise<void> {
+    const asked = performance.now();
+    const census = await this.positions.signOfLife();
+    this.aliveUntil = asked + this.ttl;
+    const still = new Map(census.mine.map((at) => [slotOf(at), at.epoch]));
+    for (const [slot, at] of this.held) if (still.get(slot) !== at.epoch) this.held.delete(slot);
+    // Held by name only: a release or an answer got lost on the way.
+    const strays = census.mine.filter((at) => !this.held.has(slotOf(at)));
+    if (strays.length > 0) await this.positions.release(strays);
+    const unmet = census.topics.filter((topic) => topic.partitions === 0).map((topic) => topic.topic);
+    if (unmet.length > 0) await this.positions.discover(unmet);
+    const wanted = new Map<string, number>();
+    for (const { topic, partitions, others } of census.topics) {
+      const share = partitions === 0 ? 1024 : Math.ceil(partitions / (others + 1));
+      const mine = [...this.held.values()].filter((at) => at.topic === topic && !at.leaving);
+      mine.slice(share).forEach((at) => (at.leaving = true));
+      if (mine.length < share) wanted.set(topic, share - mine.length);
+    }
+    await this.letGo();
+    if (wanted.size === 0 || this.closing) return;
+    for (const at of await this.positions.claim(wanted)) this.held.set(slotOf(at), { ...at, busy: false, leaving: false });
+    this.pulses.forEach((pulse) => pulse.ring());
+  }
+
+  private async letGo(): Promise<void> {
+    const gone = [...this.held.values()].filter((at) => at.leaving && !at.busy);
+    if (gone.length === 0) return;
+    for (const at of gone) this.held.delete(slotOf(at));
+    await this.positions.release(gone);
+  }
+
+  private async work(pulse: Pulse, worker: number): Promise<void> {
+    while (!this.closing) {
+      const mine = this.free(worker);
+      try {
+        const entries = mine.length > 0 ? await this.log.read(mine, this.subscription.batchSize ?? 500) : [];
+        if (entries.length > 0 && !this.closing) {
+          await this.handle(entries, new Map(mine.map((at) => [slotOf(at), at])));
+          pulse.worked();
+        } else mine.forEach(unlock);
+        this.failing = 0;
+        if (entries.length === 0) await pulse.rest();
+      } catch {
+        mine.forEach(unlock);
+        await pulse.backOff(++this.failing);
+      }
+      mine.forEach(unlock);
+      if (mine.some((at) => at.leaving)) await this.letGo().catch(() => undefined);
+    }
+  }
+
+  /** Hands a batch over, then stores the positions behind it under the epochs it was read with. */
+  private async handle(entries: readonly LogEntry[], mine: ReadonlyMap<string, Partition>): Promise<void> {
+    crashPoint('consumer.fetched');
+    await this.subscription.handle(entries.map(received));
+    const reached = new Map<Partition, { next: number; missed: number }>();
+    for (const { event, partition, offset } of entries) {
+      const at = mine.get(slotOf({ topic: event.topic, partition }))!;
+      const before = reached.get(at) ?? { next: at.next, missed: 0 };
+      reached.set(at, { next: offset + 1, missed: before.missed + offset - before.next });
+    }
+    const stored = new Set((await this.positions.commit([...reached].map(([at, { next }]) => ({ ...at, next })))).map(slotOf));
+    crashPoint('consumer.offset-stored');
+    for (const [at, { next, missed }] of reached) {
+      const slot = slotOf(at);
+      if (stored.has(slot)) at.next = next;
+      else if (this.held.get(slot) === at) this.held.delete(slot);
+      this.missed += missed;
+    }
+  }
+
+  /** Partitions of this worker that may be read, marked busy. None when the leases may have run out. */
+  private free(worker: number): Partition[] {
+    if (performance.now() > this.aliveUntil) return [];
+    const mine = [...this.held.values()].filter((at) => !at.busy && !at.leaving && at.partition % this.pulses.length === worker);
+    for (const at of mine) at.busy = true;
+    return mine;
+  }
+
+  private async finish(): Promise<void> {
+    clearInterval(this.timer);
+    this.pulses.forEach((pulse) => pulse.stop());
+    await Promise.all([...this.workers, this.living]);
+    await this.unwatch();
+    const all = [...this.held.values()];
+    this.held.clear();
+    try {
+      if (all.length > 0) await this.positions.release(all);
+      await this.positions.leave();
+    } catch {
+      // The database is away: leases and membership run out by themselves.
+    }
+  }
+}

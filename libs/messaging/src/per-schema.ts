@@ -1,0 +1,14 @@
+import { statement, type Schema, type Statement } from '@baton/postgres';
+
+/** One prepared statement per schema; schema names come from code, never from input. */
+export function perSchema(text: (schema: Schema) => string): (schema: Schema) => Statement {
+  const made = new Map<Schema, Statement>();
+  return (schema) => {
+    let found = made.get(schema);
+    if (!found) {
+      found = statement(text(schema));
+      made.set(schema, found);
+    }
+    return found;
+  };
+}

@@ -1,0 +1,69 @@
+/** Milliseconds between looks: shortest, longest while there was work within the last second, longest when idle. */
+export interface Pace {
+  readonly shortest: number;
+  readonly busy: number;
+  readonly idle: number;
+}
+
+export const PACE: Pace = { shortest: 5, busy: 50, idle: 1000 };
+
+/** Rhythm of a worker that polls: quick while there is work, slow when idle, at once when rung. */
+export class Pulse {
+  private rung = false;
+  private stopped = false;
+  private endRest: (() => void) | undefined;
+  private endBackOff: (() => void) | undefined;
+  private pause: number;
+  private lastWork = -Infinity;
+
+  constructor(private readonly pace: Pace = PACE) {
+    this.pause = pace.shortest;
+  }
+
+  /** There may be work: ends the present rest, or skips the next one. */
+  ring(): void {
+    this.rung = true;
+    this.endRest?.();
+  }
+
+  /** Ends the present wait, a back-off too, or skips the next one: for a worker that is to stop. */
+  stop(): void {
+    this.stopped = true;
+    this.endBackOff?.();
+    this.ring();
+  }
+
+  /** Notes that there was work: the next rests are short. */
+  worked(): void {
+    this.lastWork = performance.now();
+    this.pause = this.pace.shortest;
+  }
+
+  /** Waits until it is rung, or for as long as the rhythm says. */
+  async rest(): Promise<void> {
+    if (!this.rung) {
+      await sleep(this.pause, (end) => (this.endRest = end));
+      this.endRest = undefined;
+    }
+    this.rung = false;
+    const longest = performance.now() - this.lastWork < 1000 ? this.pace.busy : this.pace.idle;
+    this.pause = Math.min(this.pause * 2, longest);
+  }
+
+  /** Waits after a failure; a ring does not shorten it. The n-th failure in a row waits twice as long as the one before, 5 s at most. */
+  async backOff(failures: number): Promise<void> {
+    if (this.stopped) return void (this.stopped = false);
+    await sleep(Math.min(20 * 2 ** Math.min(failures, 10), 5000), (end) => (this.endBackOff = end));
+    this.endBackOff = undefined;
+  }
+}
+
+async function sleep(ms: number, onStart: (end: () => void) => void): Promise<void> {
+  await new Promise<void>((resolve) => {
+    const timer = setTimeout(resolve, ms);
+    onStart(() => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}

@@ -1,0 +1,184 @@
+import { setImmediate as nextTurn } from 'node:timers/promises';
+import { crashPoint, newId } from '@baton/kernel';
+import type { Database, Schema } from '@baton/postgres';
+import { contiguous } from './contiguity.js';
+import { onRing } from './doorbell.js';
+import { eventOf, orderKey } from './envelope.js';
+import { Lease } from './lease.js';
+import { readOutbox, settleOutbox, type OutboxRow } from './outbox-queue.js';
+import { Pulse } from './pulse.js';
+import type { Transport } from './transport.js';
+
+export interface RelayOptions {
+  /** Connection of the service whose outbox it is. */
+  readonly database: Database;
+  readonly schema: Schema;
+  readonly transport: Transport;
+  /** Rows per batch. */
+  readonly batchSize?: number;
+  /** Milliseconds after which a leader that shows no sign of life is replaced. */
+  readonly leaseMs?: number;
+  /** Called once for each aggregate whose events are held back for more than a second; ids only. */
+  readonly report?: (held: HeldBack) => void;
+}
+
+/** An event that may not go because its predecessor is missing, or because its version was sent before. */
+export interface HeldBack {
+  readonly topic: string;
+  readonly key: string;
+  readonly version: number;
+  /** Last version of the aggregate that was sent. */
+  readonly sent: number;
+}
+
+export interface RelayStatus {
+  readonly leading: boolean;
+  /** Events sent by this instance. */
+  readonly sent: number;
+  /** Aggregates held back at the last look. Anything but 0 that stays is an alarm. */
+  readonly heldBack: number;
+  /** Milliseconds since the oldest row in the outbox was written; 0 when it was empty at the last look. */
+  readonly outboxAgeMs: number;
+  /** Milliseconds from the outbox row to the transport's acknowledgement, of the newest event sent. */
+  readonly publishLatencyMs: number;
+  /** Times a batch of this instance was refused because another leader had taken over. */
+  readonly fenced: number;
+  /** Failures in a row; above 0 it is backing off. */
+  readonly failing: number;
+}
+
+/** Longest stretch for which the relay reads on from where it is instead of from the start, where late commits may lie. */
+const SWEEP_MS = 50;
+const REPORT_AFTER_MS = 1000;
+
+/**
+ * Carries a schema's outbox to the transport: one leader per schema, in the order of the sequence, and of each aggregate
+ * only what follows without a gap. A row is removed when the transport has acknowledged it, so a row that is committed
+ * late, with a low number, is found whenever it comes. No transaction is open while the transport is called.
+ */
+export class Relay {
+  private readonly lease: Lease;
+  private readonly pulse = new Pulse();
+  private held = new Map<string, { since: number; reported: boolean }>();
+  private running: Promise<void> | undefined;
+  private unhook: (() => void) | undefined;
+  private stopping = false;
+  private after = '0';
+  private sweepBegan = 0;
+  /** The last look began at the start and reached the end. */
+  private sawAll = false;
+  private oldest: Date | undefined;
+  private counts = { sent: 0, publishLatencyMs: 0, fenced: 0, failing: 0 };
+
+  constructor(private readonly options: RelayOptions) {
+    this.lease = new Lease(options.database, options.schema, newId(), options.leaseMs ?? 3000);
+  }
+
+  /** Works until it is stopped. */
+  start(): this {
+    this.unhook ??= onRing(`outbox.${this.options.schema}`, () => this.wake());
+    this.running ??= this.run();
+    return this;
+  }
+
+  /** There may be something in the outbox: look now. */
+  wake(): void {
+    this.pulse.ring();
+  }
+
+  status(): RelayStatus {
+    return {
+      leading: this.lease.epoch !== undefined,
+      heldBack: this.held.size,
+      outboxAgeMs: this.oldest ? Math.max(0, Date.now() - this.oldest.getTime()) : 0,
+      ...this.counts,
+    };
+  }
+
+  /** Finishes the batch in hand and gives the lease back. */
+  async stop(): Promise<void> {
+    this.stopping = true;
+    this.unhook?.();
+    this.pulse.stop();
+    await this.running;
+    await this.lease.release().catch(() => undefined);
+  }
+
+  /**
+   * One look at the outbox: takes the lease if it is free, sends one batch, removes it.
+   * @returns how many events were sent; 0 also when another instance leads
+   * @throws what the transport or the database threw; nothing was removed then
+   */
+  async pass(): Promise<number> {
+    const epoch = this.lease.epoch ?? (await this.lease.take());
+    if (epoch === undefined) return 0;
+    crashPoint('relay.claimed');
+    const rows = await this.read();
+    const { send, held } = contiguous(rows);
+    if (send.length > 0) {
+      if (this.lease.epoch !== epoch) return 0;
+      await this.publish(send);
+      if (!(await settleOutbox(this.options.database, this.options.schema, { holder: this.lease.holder, epoch }, send))) return this.fence();
+      crashPoint('relay.cursor-moved');
+      this.counts.sent += send.length;
+    }
+    this.noteHeld(send, held);
+    return send.length;
+  }
+
+  private async run(): Promise<void> {
+    while (!this.stopping) {
+      try {
+        const sent = await this.pass();
+        this.counts.failing = 0;
+        if (sent > 0) this.pulse.worked();
+        else await this.pulse.rest();
+      } catch {
+        // Broker or database away: the rows stay where they are.
+        await this.pulse.backOff(this.counts.failing++);
+      }
+    }
+  }
+
+  private async read(): Promise<OutboxRow[]> {
+    const limit = this.options.batchSize ?? 500;
+    const now = performance.now();
+    if (now - this.sweepBegan > SWEEP_MS) this.after = '0';
+    if (this.after === '0') this.sweepBegan = now;
+    const fromStart = this.after === '0';
+    const rows = await readOutbox(this.options.database, this.options.schema, this.after, limit);
+    if (fromStart) this.oldest = rows[0]?.time;
+    this.sawAll = fromStart && rows.length < limit;
+    this.after = rows.length < limit ? '0' : rows.at(-1)!.seq;
+    return rows;
+  }
+
+  private async publish(send: readonly OutboxRow[]): Promise<void> {
+    const acknowledged = this.options.transport.publish(send.map(eventOf));
+    acknowledged.catch(() => undefined);
+    await nextTurn();
+    crashPoint('relay.sent');
+    await acknowledged;
+    crashPoint('relay.acknowledged');
+    this.counts.publishLatencyMs = Math.max(0, Date.now() - send.at(-1)!.time.getTime());
+  }
+
+  private fence(): number {
+    this.lease.forget();
+    this.counts.fenced++;
+    return 0;
+  }
+
+  private noteHeld(send: readonly OutboxRow[], held: readonly OutboxRow[]): void {
+    const still = new Map(this.sawAll ? [] : this.held);
+    for (const row of send) still.delete(orderKey(row));
+    for (const row of held) {
+      const seen = this.held.get(orderKey(row)) ?? { since: performance.now(), reported: false };
+      still.set(orderKey(row), seen);
+      if (seen.reported || performance.now() - seen.since < REPORT_AFTER_MS) continue;
+      seen.reported = true;
+      this.options.report?.({ topic: row.topic, key: row.key, version: row.version, sent: row.sent });
+    }
+    this.held = still;
+  }
+}

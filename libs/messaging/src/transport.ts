@@ -1,0 +1,92 @@
+import type { BatonEvent } from '@baton/contracts';
+
+/**
+ * The port between Baton and whatever carries its events. All that the rest may rely on is said here, and
+ * `describeTransport` holds every implementation to it.
+ *
+ * Each topic has a fixed number of partitions; the key of an event (its aggregate id) decides the partition. Order is
+ * promised per key, nothing between keys. Every event arrives at least once; duplicates and, after a failure, repeated
+ * stretches are normal: the id tells them, and the inbox drops them.
+ */
+export interface Transport {
+  /**
+   * Appends events, which may belong to several topics. Events of one key keep the order they have in the batch, and
+   * stand behind those of every earlier publish that was resolved. When it resolves, all of them are durable: they
+   * survive the death of any process. When it rejects, some may be: publish the batch again.
+   */
+  publish(events: readonly BatonEvent[]): Promise<void>;
+
+  /**
+   * Joins a consumer group, which begins with the oldest event there is. Each partition is read by one member at a time;
+   * members that come, go or die leave their partitions to the others, which go on after the last committed position:
+   * nothing is left out, some may come twice. A member that was stopped and wakes up late cannot move positions any more
+   * (but may still handle the batch it had: the inbox makes that harmless).
+   */
+  subscribe(subscription: Subscription): Promise<Subscribed>;
+
+  /**
+   * Reads again what was appended from `since` (inclusive) to `until` (exclusive; by default what is there at the call), in order per key,
+   * beside all groups: no position moves and no member waits. Ends when all is handled; a handler that rejects ends it too.
+   * @returns how many events were handled
+   */
+  replay(request: ReplayRequest): Promise<number>;
+
+  /** How many events of each partition the group has not committed yet. */
+  lag(group: string): Promise<Lag[]>;
+
+  /** Stops taking batches, waits for the ones in hand and commits them, then leaves all groups. */
+  close(): Promise<void>;
+}
+
+export interface Subscription {
+  /** Name of the group, also that of its positions: `consent`, `notifications.queue`. */
+  readonly group: string;
+  readonly topics: readonly string[];
+  /**
+   * Handles a batch: in order per key; it may span topics and partitions. Resolved: the position behind it is committed.
+   * Rejected: nothing is, and the same events come again after a back-off that grows, as often as it takes; so it rejects
+   * only for what passes by itself, and parks the rest. Never called twice at a time for one partition by one member.
+   */
+  readonly handle: (batch: readonly Received[]) => Promise<void>;
+  /** Events a batch holds at most. */
+  readonly batchSize?: number;
+  /** Batches of different partitions handled at the same time by this member. Default 1. */
+  readonly concurrency?: number;
+}
+
+/** An event and where it was found. */
+export interface Received {
+  readonly event: BatonEvent;
+  readonly partition: number;
+  /** Position within the partition; grows, and says nothing else. */
+  readonly offset: string;
+}
+
+/** A membership. */
+export interface Subscribed {
+  readonly status: () => MemberStatus;
+  /** Finishes the batch in hand, commits, leaves the group. */
+  close(): Promise<void>;
+}
+
+export interface MemberStatus {
+  /** Partitions this member reads at present. */
+  readonly partitions: number;
+  /** Handler failures in a row; above 0 it is backing off. */
+  readonly failing: number;
+  /** Events that retention had removed before this group read them. Anything but 0 is an alarm. */
+  readonly missed: number;
+}
+
+export interface ReplayRequest {
+  readonly topics: readonly string[];
+  readonly since: Date;
+  readonly until?: Date;
+  readonly handle: (batch: readonly Received[]) => Promise<void>;
+}
+
+export interface Lag {
+  readonly topic: string;
+  readonly partition: number;
+  readonly events: number;
+}
