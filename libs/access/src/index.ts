@@ -1,3 +1,4 @@
+export { issuerAddresses, type IssuerAddresses } from './addresses.js';
 export { auditFragment, auditOf, type AuditEntry, type Audited, type AuditInteraction, type AuditOutcome } from './audit.js';
 export { AuditGatherer, writeAudit } from './audit.gatherer.js';
 export { AuditTables1700000000000 } from './audit.migration.js';

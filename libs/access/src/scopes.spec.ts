@@ -50,6 +50,7 @@ describe('scopes', () => {
     'system/Task.r\n',
     ' system/Task.r',
     'SYSTEM/Task.r',
+    '*',
     '',
   ])('%j grants nothing', (text) => {
     expect(parseScope(text)).toBeUndefined();

@@ -18,7 +18,7 @@ export type Interaction =
 /** Leave to use the operators' APIs; not part of SMART. */
 export const OPERATE = 'baton/operate';
 
-/** What Baton itself holds ({@link batonActs}). */
+/** What Baton itself holds (`batonActs`). No scope of SMART: asked for or granted to a client it means nothing. */
 const EVERYTHING = '*';
 
 const LETTERS = 'cruds';
@@ -52,8 +52,7 @@ export function grantsOf(scopes: readonly string[]): Grants {
   let operate = false;
   const types = new Map<string, string>();
   for (const scope of scopes) {
-    if (scope === EVERYTHING) any = LETTERS;
-    if (scope === EVERYTHING || scope === OPERATE) operate = true;
+    if (scope === OPERATE) operate = true;
     const read = parseScope(scope);
     if (!read) continue;
     if (read.type === '*') any = union(any, read.letters);
@@ -88,7 +87,7 @@ const readBefore = new WeakMap<readonly string[], Grants>();
 function grantsOfCaller(caller: Caller): Grants {
   let grants = readBefore.get(caller.scopes);
   if (!grants) {
-    grants = grantsOf(caller.scopes);
+    grants = caller.scopes.includes(EVERYTHING) ? { any: LETTERS, types: new Map(), operate: true } : grantsOf(caller.scopes);
     readBefore.set(caller.scopes, grants);
   }
   return grants;

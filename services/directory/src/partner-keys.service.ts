@@ -1,0 +1,23 @@
+import { demoKey, publicPart } from '@baton/access';
+import type { Reader } from '@baton/postgres';
+import { PARTNER_SCOPES } from './issuer-discovery.js';
+import { registerClient } from './issuer.store.js';
+
+/** A partner of the pathway in force that is to be able to ask for tokens. */
+export interface KeyedPartner {
+  readonly id: string;
+  /** Reference to its Organization, e.g. `Organization/…`. */
+  readonly organization?: string;
+}
+
+/**
+ * Gives every partner of the loaded pathway a key to try Baton out with: the private one in
+ * `<BATON_HOME>/partners/<partner>.jwk.json`, the public one registered under the partner's id. May be repeated at each
+ * start. A client that was registered with a key of its own is left alone.
+ */
+export async function registerDemoPartners(db: Reader, home: string, partners: readonly KeyedPartner[]): Promise<void> {
+  for (const { id, organization } of partners) {
+    const jwks = { keys: [publicPart(await demoKey(home, id))] };
+    await registerClient(db, { clientId: id, partner: id, scopes: PARTNER_SCOPES, jwks, ...(organization === undefined ? {} : { organization }) }, true);
+  }
+}
