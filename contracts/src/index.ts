@@ -1,3 +1,5 @@
+export * from './async-api.js';
+export * from './cloud-events.js';
 export * from './codes.js';
 export * from './events.js';
 export * from './pathway.js';

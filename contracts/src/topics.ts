@@ -11,7 +11,7 @@ export interface TopicFilter {
   readonly kind: 'reference' | 'token';
   /** Type the reference points to. */
   readonly target?: string;
-  /** Field of the event's data the filter is compared with. */
+  /** Field of the event's data the filter is compared with; where an event lacks it, the present version of the focus tells. */
   readonly field: string;
 }
 
