@@ -1,3 +1,4 @@
+import { Database, isUnavailable, statement } from '@baton/postgres';
 import { spawn } from 'node:child_process';
 import { readFileSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
@@ -59,6 +60,21 @@ describe('The embedded PostgreSQL', () => {
       await until(() => expect(engine.pid !== pid && engine.pid).toBeTruthy());
       expect(await until(() => kept(engine.adminDsn))).toEqual([1, 2]);
     }
+  });
+
+  it('is used again by the connections of a service, after a moment in which it cannot be reached', async () => {
+    const database = await Database.open({ dsn: engine.adminDsn, schema: 'public' });
+    const count = statement('SELECT count(*)::int AS n FROM public.kept');
+    expect(await database.query(count)).toEqual([{ n: 2 }]);
+    process.kill(engine.pid!, 'SIGKILL');
+    const failure = await until(async () => {
+      const answer: unknown = await database.query(count).catch((error: unknown) => error);
+      expect(answer).toBeInstanceOf(Error);
+      return answer;
+    });
+    expect(isUnavailable(failure)).toBe(true);
+    expect(await until(() => database.query(count))).toEqual([{ n: 2 }]);
+    await database.close();
   });
 
   it('recovers when a single backend is killed', async () => {

@@ -1,7 +1,7 @@
-import { EngineUnavailable, startPostgres } from '@baton/engines';
+import { EngineUnavailable, lockHome, startPostgres } from '@baton/engines';
 import { bootstrap } from '@baton/postgres';
 import { randomBytes } from 'node:crypto';
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdtemp, readdir, rm, stat } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join, resolve } from 'node:path';
 import { administer, databaseIn } from './administer.js';
@@ -45,8 +45,11 @@ function external(): Server | undefined {
   return { adminDsn, secretsDir: resolve(process.env['BATON_HOME'] ?? '.baton', 'secrets'), close: () => Promise.resolve() };
 }
 
+const HOMES = 'baton-test-home-';
+
 async function embedded(): Promise<Server> {
-  const home = await mkdtemp(join(tmpdir(), 'baton-test-'));
+  await sweep();
+  const home = await mkdtemp(join(tmpdir(), HOMES));
   try {
     const postgres = await startPostgres({ home, fast: true });
     const close = async () => {
@@ -57,6 +60,20 @@ async function embedded(): Promise<Server> {
   } catch (error) {
     await rm(home, { recursive: true, force: true });
     throw error;
+  }
+}
+
+/** Test runs that were killed leave their folders; those that nobody uses any more are removed. */
+async function sweep(): Promise<void> {
+  for (const name of (await readdir(tmpdir())).filter((entry) => entry.startsWith(HOMES))) {
+    const home = join(tmpdir(), name);
+    try {
+      if (Date.now() - (await stat(home)).mtimeMs < 3_600_000) continue;
+      const unlock = await lockHome(home);
+      await rm(home, { recursive: true, force: true }).finally(unlock);
+    } catch {
+      // In use, or somebody else's.
+    }
   }
 }
 
