@@ -1,1 +1,3 @@
-export {};
+export * from './types.js';
+export { formatReference, idOf, isId, parseReference, type ParsedReference } from './reference.js';
+export { referencesOf, walkReferences, type FoundReference } from './walk-references.js';
