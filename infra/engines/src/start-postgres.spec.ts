@@ -1,6 +1,6 @@
 import { Database, isUnavailable, statement } from '@baton/postgres';
 import { spawn } from 'node:child_process';
-import { readFileSync, statSync, writeFileSync } from 'node:fs';
+import { readFileSync, renameSync, statSync, writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { ask, holdEngine, noServerOn, temporaryHome, until } from './engine.fixture.js';
 import { HomeInUse } from './home-lock.js';
@@ -99,6 +99,16 @@ describe('The embedded PostgreSQL', () => {
   it('stops for good when told, and starts again with its data', async () => {
     await engine.stop();
     expect(processesOn(join(home, 'postgres'))).toEqual([]);
+    engine = await startPostgres({ home });
+    expect(await kept(engine.adminDsn)).toEqual([1, 2, 3]);
+  });
+
+  it('begins nothing anew where only the password is missing', async () => {
+    await engine.stop();
+    const file = join(home, 'secrets', 'postgres');
+    renameSync(file, `${file}.away`);
+    await expect(startPostgres({ home })).rejects.toThrow(`its password ${file} is missing`);
+    renameSync(`${file}.away`, file);
     engine = await startPostgres({ home });
     expect(await kept(engine.adminDsn)).toEqual([1, 2, 3]);
   });

@@ -1,3 +1,4 @@
+import { crashPoint } from '@baton/kernel';
 import { secret } from '@baton/postgres';
 import { mkdir, realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
@@ -104,6 +105,7 @@ async function ensureDatabase(dsn: string): Promise<void> {
   try {
     const { rowCount } = await client.query('SELECT FROM pg_catalog.pg_database WHERE datname = $1', [DATABASE]);
     if (rowCount === 0) await client.query(`CREATE DATABASE ${DATABASE}`);
+    crashPoint('postgres.database-made');
   } finally {
     await client.end();
   }
