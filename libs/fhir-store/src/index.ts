@@ -1,1 +1,11 @@
-export {};
+export type { Change, Guards, Put, ResourceAnswer } from './change.js';
+export { claim, forgetOldKeys, keep, type IdempotencyClaim } from './idempotency.js';
+export { goneResource, history, lock, read, readVersion, schemaOf, unknownResource } from './reading.js';
+export type { StoredRow, VersionRow } from './rows.js';
+export { amended, categoryOf, contentOf, created, stamped, timeOf } from './stamp.js';
+export { publish, resourceTables } from './tables.js';
+export type { Amendment, Draft, Ruling, TypeRules } from './type-rules.js';
+export { alone, aloneOnce } from './unit-of-work.js';
+export { seenBy, visible } from './visibility.js';
+export { create, notOffered, patch, remove, update, type ChangeInput, type CreateInput, type PatchInput, type UpdateInput } from './writes.js';
+export { unknownReference, write } from './writing.js';

@@ -1,0 +1,63 @@
+import type { AuditGatherer, EgressPolicy, Sealer, TokenVerifier } from '@baton/access';
+import type { Caller, Clock } from '@baton/kernel';
+import type { TypeRules } from '@baton/fhir-store';
+import type { Handlers, Transport } from '@baton/messaging';
+import type { Database, Schema } from '@baton/postgres';
+import type { DynamicModule, Type } from '@nestjs/common';
+import type { MigrationInterface } from 'typeorm';
+import type { Log } from './log.js';
+import type { Metrics } from './metrics.js';
+
+/** What a service is given when it starts; it reaches for nothing else. */
+export interface Host {
+  /** Its own schema, under its own role. */
+  readonly database: Database;
+  readonly transport: Transport;
+  readonly tokens: TokenVerifier;
+  /** Reads are audited through this before they are answered. */
+  readonly audit: AuditGatherer;
+  readonly sealer: Sealer;
+  readonly egress: EgressPolicy;
+  readonly clock: Clock;
+  readonly log: Log;
+  readonly metrics: Metrics;
+  /** `BATON_HOME`: keys, secrets, data. */
+  readonly home: string;
+  /** Base URL of the FHIR interface as partners know it, without slash at the end; final once the port is bound. */
+  readonly fhirBase: () => string;
+  /** Configuration by name, from the environment. */
+  readonly env: Readonly<Record<string, string | undefined>>;
+}
+
+/** Work that goes on in the background: a scan, a delivery queue. */
+export interface Worker {
+  readonly name: string;
+  start(): void;
+  /** Finishes what is in hand; resolves when nothing of it runs any more. */
+  stop(): Promise<void>;
+  /** Anything but `ok` turns `/health/ready` red. */
+  health?(): 'ok' | 'failing';
+}
+
+/** One deployable: what it stores, what it listens to, what it does by itself, what it offers besides FHIR. */
+export interface Service {
+  /** Its name, schema and role. */
+  readonly name: Schema;
+  readonly migrations: readonly (new () => MigrationInterface)[];
+  /** FHIR types it stores; their endpoints are made from the rules. */
+  readonly types: readonly TypeRules[];
+  /** It publishes events: a relay carries its outbox. */
+  readonly publishes: boolean;
+  /** Event → handler; the consumer's group is the service's name. */
+  readonly handlers?: (host: Host) => Handlers;
+  readonly workers?: (host: Host) => readonly Worker[];
+  /** Nest controllers and modules of its own APIs (`/api/<service>/v1`). */
+  readonly modules?: (host: Host) => readonly (DynamicModule | Type)[];
+  /** Runs once after migration and before anything is answered: load a pathway, register partners. */
+  readonly prepare?: (host: Host) => Promise<void>;
+}
+
+/** The caller of a request, as the token guard left it on the request. */
+export interface AuthenticatedRequest {
+  readonly caller: Caller;
+}
