@@ -1,3 +1,4 @@
 export * from './types.js';
 export { formatReference, idOf, isId, parseReference, type ParsedReference } from './reference.js';
 export { referencesOf, walkReferences, type FoundReference } from './walk-references.js';
+export { parseStrict, type JsonLimits } from './json.js';

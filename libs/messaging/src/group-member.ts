@@ -38,6 +38,8 @@ export class GroupMember implements Subscribed {
   private closing: Promise<void> | undefined;
   private failing = 0;
   private missed = 0;
+  /** Some topic had no partitions at the last sign of life. */
+  private unmet = false;
 
   constructor(
     private readonly subscription: Subscription,
@@ -46,7 +48,7 @@ export class GroupMember implements Subscribed {
     private readonly ttl: number,
   ) {
     this.pulses = Array.from({ length: subscription.concurrency ?? 1 }, () => new Pulse());
-    this.unwatch = log.watch(subscription.topics, () => this.pulses.forEach((pulse) => pulse.ring()));
+    this.unwatch = log.watch(subscription.topics, () => this.stir());
     this.timer = setInterval(() => void this.live(), ttl / 3);
     this.workers = this.pulses.map((pulse, worker) => this.work(pulse, worker));
   }
@@ -69,6 +71,12 @@ export class GroupMember implements Subscribed {
     return this.living;
   }
 
+  private stir(): void {
+    // A topic that nobody had published to may exist by now.
+    if (this.unmet) void this.live();
+    this.pulses.forEach((pulse) => pulse.ring());
+  }
+
   private async takeShare(): Promise<void> {
     const asked = performance.now();
     const census = await this.positions.signOfLife();
@@ -80,6 +88,7 @@ export class GroupMember implements Subscribed {
     if (strays.length > 0) await this.positions.release(strays);
     const unmet = census.topics.filter((topic) => topic.partitions === 0).map((topic) => topic.topic);
     if (unmet.length > 0) await this.positions.discover(unmet);
+    this.unmet = unmet.length > 0;
     const wanted = new Map<string, number>();
     for (const { topic, partitions, others } of census.topics) {
       const share = partitions === 0 ? 1024 : Math.ceil(partitions / (others + 1));
@@ -151,8 +160,7 @@ export class GroupMember implements Subscribed {
   private async finish(): Promise<void> {
     clearInterval(this.timer);
     this.pulses.forEach((pulse) => pulse.stop());
-    await Promise.all([...this.workers, this.living]);
-    await this.unwatch();
+    await Promise.all([...this.workers, this.living, this.unwatch()]);
     const all = [...this.held.values()];
     this.held.clear();
     try {

@@ -38,7 +38,7 @@ export class LogTails implements LogReader {
         entries.push(...(await readLog(this.database, schema, positions, Math.ceil((limit - entries.length) / behind.length) || 1)));
       }
     }
-    return entries;
+    return entries.slice(0, limit);
   }
 
   private tailOf(schema: Schema): SchemaTail {
