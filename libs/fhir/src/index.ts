@@ -3,3 +3,5 @@ export { formatReference, idOf, isId, parseReference, type ParsedReference } fro
 export { referencesOf, walkReferences, type FoundReference } from './walk-references.js';
 export { parseStrict, type JsonLimits } from './json.js';
 export { issueOf, outcomeOf, outcomeOfSuccess, RULE_SYSTEM, SEE_INSTEAD, statusOf } from './operation-outcome.js';
+export type { IndexEntry } from './index-entry.js';
+export { indexEntries, type Indexed } from './indexer.js';
