@@ -47,8 +47,8 @@ export interface RelayStatus {
   readonly failing: number;
 }
 
-/** Longest stretch for which the relay reads on from where it is instead of from the start, where late commits may lie. */
-const SWEEP_MS = 50;
+/** While it works off a long outbox the relay looks at its start this often, in milliseconds. */
+const LOOK_BACK_MS = 50;
 const REPORT_AFTER_MS = 1000;
 
 /**
@@ -64,7 +64,7 @@ export class Relay {
   private unhook: (() => void) | undefined;
   private stopping = false;
   private after = '0';
-  private sweepBegan = 0;
+  private lookedAtStart = 0;
   /** The last look began at the start and reached the end. */
   private sawAll = false;
   private oldest: Date | undefined;
@@ -132,7 +132,7 @@ export class Relay {
         const sent = await this.pass();
         this.counts.failing = 0;
         if (sent > 0) this.pulse.worked();
-        else await this.pulse.rest();
+        else if (this.after === '0') await this.pulse.rest();
       } catch {
         // Broker or database away: the rows stay where they are.
         await this.pulse.backOff(this.counts.failing++);
@@ -140,16 +140,16 @@ export class Relay {
     }
   }
 
+  /** The next rows; from the start again when the end was reached, and for one look every while, since late commits may lie there. */
   private async read(): Promise<OutboxRow[]> {
     const limit = this.options.batchSize ?? 500;
-    const now = performance.now();
-    if (now - this.sweepBegan > SWEEP_MS) this.after = '0';
-    if (this.after === '0') this.sweepBegan = now;
-    const fromStart = this.after === '0';
-    const rows = await readOutbox(this.options.database, this.options.schema, this.after, limit);
+    const fromStart = this.after === '0' || performance.now() - this.lookedAtStart > LOOK_BACK_MS;
+    if (fromStart) this.lookedAtStart = performance.now();
+    const rows = await readOutbox(this.options.database, this.options.schema, fromStart ? '0' : this.after, limit);
     if (fromStart) this.oldest = rows[0]?.time;
     this.sawAll = fromStart && rows.length < limit;
-    this.after = rows.length < limit ? '0' : rows.at(-1)!.seq;
+    if (rows.length < limit) this.after = '0';
+    else if (BigInt(rows.at(-1)!.seq) > BigInt(this.after)) this.after = rows.at(-1)!.seq;
     return rows;
   }
 

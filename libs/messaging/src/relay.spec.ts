@@ -1,0 +1,150 @@
+import { statement } from '@baton/postgres';
+import { eventually } from '@baton/testing';
+import { hintRelay, outboxCte, writeOutbox } from './outbox.js';
+import { Relay, type HeldBack } from './relay.js';
+import { gate } from './spec/gate.js';
+import { accepted, caller, recorder, twoServices, type TwoServices } from './spec/two-services.js';
+import type { Transport } from './transport.js';
+
+describe('The relay', () => {
+  let services: TwoServices;
+  const relays: Relay[] = [];
+  beforeAll(async () => void (services = await twoServices()));
+  afterAll(() => services.drop());
+  afterEach(async () => {
+    await Promise.all(relays.splice(0).map((relay) => relay.stop()));
+    await services.test.admin(`TRUNCATE referrals.outbox, referrals.relayed`);
+  });
+
+  const relay = (transport: Transport, more: { leaseMs?: number; batchSize?: number; report?: (held: HeldBack) => void } = {}): Relay => {
+    const made = new Relay({ database: services.referrals, schema: 'referrals', transport, ...more });
+    relays.push(made);
+    return made;
+  };
+  const write = (...events: [string, number][]): Promise<void> =>
+    services.referrals.transaction((tx) => writeOutbox(tx, 'referrals', events.map(([key, version]) => accepted(key, version)), caller));
+  const outbox = async (): Promise<string[]> =>
+    (await services.test.admin<{ name: string }>(`SELECT key || ':' || version AS name FROM referrals.outbox ORDER BY seq`)).map(({ name }) => name);
+
+  it('sends what was committed, soon after, and leaves the outbox empty', async () => {
+    const transport = recorder();
+    const running = relay(transport).start();
+    await write(['a', 1], ['a', 2], ['b', 1]);
+    await eventually(async () => (await outbox()).length === 0);
+    expect(transport.seen).toEqual(['a:1', 'a:2', 'b:1']);
+    expect(running.status()).toMatchObject({ leading: true, sent: 3, heldBack: 0, failing: 0 });
+    await eventually(() => running.status().outboxAgeMs === 0);
+  });
+
+  it('sends nothing of a transaction that was rolled back', async () => {
+    const transport = recorder();
+    const failing = services.referrals.transaction(async (tx) => {
+      await writeOutbox(tx, 'referrals', [accepted('a', 1)], caller);
+      throw new Error('changed my mind');
+    });
+    await expect(failing).rejects.toThrow('changed my mind');
+    expect(await relay(transport).pass()).toBe(0);
+    expect(transport.seen).toEqual([]);
+  });
+
+  it('sends in the order of one statement that a fragment was woven into', async () => {
+    const transport = recorder();
+    const events = Array.from({ length: 30 }, (_, i) => accepted('woven', i + 1));
+    await services.referrals.transaction(async (tx) => {
+      const { sql, values } = outboxCte('referrals', events, caller);
+      await tx.query(statement(`WITH events AS (${sql}) SELECT 1`), values);
+      hintRelay(tx, 'referrals');
+    });
+    await relay(transport).pass();
+    expect(transport.seen).toEqual(events.map(({ version }) => `woven:${version}`));
+  });
+
+  it('holds an aggregate back whose predecessor is missing, lets others go, and says so', async () => {
+    const transport = recorder();
+    const reports: HeldBack[] = [];
+    const running = relay(transport, { report: (held) => reports.push(held) }).start();
+    await write(['gap', 2], ['gap', 3], ['whole', 1]);
+    await eventually(() => reports.length > 0);
+    expect(transport.seen).toEqual(['whole:1']);
+    expect(reports).toEqual([{ topic: 'baton.referrals.referral', key: 'gap', version: 2, sent: 0 }]);
+    expect(running.status()).toMatchObject({ heldBack: 1 });
+    expect(running.status().outboxAgeMs).toBeGreaterThan(900);
+    await write(['gap', 1]);
+    await eventually(async () => (await outbox()).length === 0);
+    expect(transport.seen).toEqual(['whole:1', 'gap:1', 'gap:2', 'gap:3']);
+    await eventually(() => running.status().heldBack === 0);
+  });
+
+  it('gets past more held-back rows than a batch holds', async () => {
+    const transport = recorder();
+    relay(transport, { batchSize: 5 }).start();
+    await write(...Array.from({ length: 23 }, (_, i): [string, number] => ['gap', i + 2]), ['whole', 1]);
+    await eventually(() => transport.seen.includes('whole:1'));
+    expect(transport.seen).toEqual(['whole:1']);
+  });
+
+  it('keeps everything while the transport is away, and goes on by itself', async () => {
+    let away = true;
+    const transport = recorder(async () => {
+      if (away) throw new Error('no broker');
+    });
+    const running = relay(transport).start();
+    await write(['a', 1], ['a', 2]);
+    await eventually(() => running.status().failing > 1);
+    expect(await outbox()).toEqual(['a:1', 'a:2']);
+    away = false;
+    await eventually(async () => (await outbox()).length === 0);
+    expect(transport.seen).toEqual(['a:1', 'a:2']);
+  });
+
+  it('has one leader; another takes over when it is stopped', async () => {
+    const [first, second] = [recorder(), recorder()];
+    const [one, other] = [relay(first), relay(second)];
+    await write(['a', 1]);
+    expect(await one.pass()).toBe(1);
+    await write(['a', 2]);
+    expect(await other.pass()).toBe(0);
+    await one.stop();
+    expect(await other.pass()).toBe(1);
+    expect([first.seen, second.seen]).toEqual([['a:1'], ['a:2']]);
+  });
+
+  it('does not let a leader that wakes up late move anything', async () => {
+    const [asleep, awake] = [gate(), gate()];
+    const late = relay(
+      recorder(async () => {
+        asleep.open();
+        await awake.opened;
+      }),
+      { leaseMs: 300 },
+    );
+    // Its renewals stop with it, as under SIGSTOP.
+    const stopRenewing = stopRenewingOf(late);
+    await write(['a', 1]);
+    const sleeping = late.pass();
+    await asleep.opened;
+    stopRenewing();
+    const transport = recorder(async () => {
+      throw new Error('not yet');
+    });
+    const next = relay(transport);
+    await eventually(async () => {
+      await next.pass().catch(() => undefined);
+      return next.status().leading;
+    });
+    awake.open();
+    expect(await sleeping).toBe(0);
+    expect(late.status()).toMatchObject({ fenced: 1, leading: false, sent: 0 });
+    // The new leader has not sent it: had the late one removed it, it would be gone.
+    expect(await outbox()).toEqual(['a:1']);
+    expect(await services.test.admin('SELECT * FROM referrals.relayed')).toEqual([]);
+  });
+});
+
+/** Takes the renewing timer away from a relay, as a stopped process has none. */
+function stopRenewingOf(relay: Relay): () => void {
+  return () => {
+    const { lease } = relay as unknown as { lease: { timer: NodeJS.Timeout } };
+    clearInterval(lease.timer);
+  };
+}
