@@ -1,6 +1,7 @@
 import { refuseIfAny, type Violation } from '@baton/kernel';
 import { isHarmlessNarrative } from './narrative.js';
 import { structureOf, type ElementDefinition, type Structure } from './structure.js';
+import { isResource, type Resource } from './types.js';
 
 /** More violations than this are not listed. */
 const AT_MOST = 100;
@@ -58,7 +59,7 @@ class Validation {
       return;
     }
     if (!Array.isArray(value)) {
-      this.add('wrong-cardinality', `${definition.element} is a list.`, 'structure');
+      this.add('wrong-type', `${definition.element} is a list.`, 'structure');
       return;
     }
     if (value.length === 0) this.add('empty-element', 'A list must have an item.', 'structure');
@@ -91,7 +92,7 @@ class Validation {
     if (!definition.many) {
       if (isObject(value)) this.object(value, element);
       else this.add('wrong-type', 'The extensions of a primitive are an object.', 'structure');
-    } else if (!Array.isArray(value)) this.add('wrong-cardinality', 'The extensions of a list of primitives are a list.', 'structure');
+    } else if (!Array.isArray(value)) this.add('wrong-type', 'The extensions of a list of primitives are a list.', 'structure');
     else
       value.forEach((item: unknown, i) => {
         this.path.push(i);
@@ -121,11 +122,11 @@ class Validation {
   }
 
   private severalChoices(definition: ElementDefinition, structure: Structure): void {
-    this.add('several-choices', `${structure.type} has at most one ${definition.element}[x].`, 'structure');
+    this.add('one-choice-only', `${structure.type} has at most one ${definition.element}[x].`, 'structure');
   }
 
   private wrongType(value: unknown, definition: ElementDefinition): void {
-    if (Array.isArray(value)) this.add('wrong-cardinality', `${definition.element} is single, not a list.`, 'structure');
+    if (Array.isArray(value)) this.add('too-many', `${definition.element} is single, not a list.`, 'structure');
     else this.add('wrong-type', `${definition.element} is ${hasArticle(definition.type.includes('.') ? 'object' : definition.type)}.`, 'structure');
   }
 
@@ -157,22 +158,29 @@ function hasExtension(companion: unknown, i: number): boolean {
  * further than their `resourceType`: validate them by themselves. Invariants and profiles are not checked.
  *
  * @param resource a parsed JSON value
+ * @param expectedType the type it has to be, where the place it was sent to says so
  * @param at where it stands, if inside something else: `Bundle.entry[2].resource`
  * @returns everything found, at most 100; no message repeats a value
  */
-export function validate(resource: unknown, at?: string): Violation[] {
-  const type = isObject(resource) ? resource['resourceType'] : undefined;
-  if (!isObject(resource) || typeof type !== 'string') {
-    return [{ rule: 'not-a-resource', says: 'A resource is a JSON object that says its resourceType.', at: [at ?? '$'], code: 'structure' }];
+export function validate(resource: unknown, expectedType?: string, at?: string): Violation[] {
+  if (!isResource(resource)) {
+    return [{ rule: 'not-a-resource', says: 'A resource is a JSON object that says its resourceType.', at: [at ?? expectedType ?? '$'], code: 'structure' }];
+  }
+  const type = resource.resourceType;
+  if (expectedType !== undefined && type !== expectedType) {
+    return [{ rule: 'wrong-resource-type', says: `The resource must be ${hasArticle(expectedType)}.`, at: [`${at ?? expectedType}.resourceType`], code: 'invalid' }];
   }
   const structure = structureOf(type);
-  if (!structure?.isResource) return [{ rule: 'unknown-type', says: 'Baton knows no resource type of this name.', at: [at ?? '$'], code: 'not-supported' }];
+  if (!structure?.isResource) {
+    return [{ rule: 'unknown-resource-type', says: 'Baton knows no resource type of this name.', at: [at === undefined ? 'resourceType' : `${at}.resourceType`], code: 'not-supported' }];
+  }
   const validation = new Validation(at ?? type);
   validation.object(resource, structure);
   return validation.violations;
 }
 
-/** As {@link validate}. @throws Refused `malformed` with all violations, if there are any */
-export function validateOrRefuse(resource: unknown, at?: string): void {
-  refuseIfAny('malformed', validate(resource, at));
+/** As {@link validate}, for callers that go on only with a valid resource. @throws Refused `malformed` with all violations, if there are any */
+export function validateOrRefuse(resource: unknown, expectedType?: string, at?: string): Resource {
+  refuseIfAny('malformed', validate(resource, expectedType, at));
+  return resource as Resource;
 }
