@@ -9,12 +9,14 @@ export const NHS_NUMBER_SYSTEM = IDENTIFIERS.nhsNumber;
  * Whether a text is an NHS number by form: ten digits without spaces, the last a modulus 11 check digit over the first nine
  * (NHS Data Dictionary, NHS NUMBER). It says nothing about whether the number was given to anyone, or to this person.
  */
-export function isNhsNumber(text: string): boolean {
-  if (!/^[0-9]{10}$/.test(text)) return false;
+export const isNhsNumber = (text: string): boolean => /^[0-9]{10}$/.test(text) && withCheckDigit(text.slice(0, 9)) === text;
+
+/** The NHS number of nine digits, its check digit added; undefined for those that are never given out (their check would be 10). */
+export function withCheckDigit(body: string): string | undefined {
   let sum = 0;
-  for (let place = 0; place < 9; place++) sum += (text.charCodeAt(place) - 48) * (10 - place);
-  // 11 stands for 0; a body whose check digit would be 10 is never given out, and no digit equals 10.
-  return (11 - (sum % 11)) % 11 === text.charCodeAt(9) - 48;
+  for (let place = 0; place < 9; place++) sum += (body.charCodeAt(place) - 48) * (10 - place);
+  const check = (11 - (sum % 11)) % 11;
+  return check === 10 ? undefined : `${body}${check}`;
 }
 
 /**

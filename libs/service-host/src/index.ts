@@ -1,3 +1,12 @@
+export { ConfigurationError, HostConfig, readConfig } from './config.js';
+export { openApi } from './docs.js';
+export { recordDisclosure } from './disclosure.js';
+export { ifMatch, preferHandling, preferReturn, requireJson } from './fhir-headers.js';
+export { answerOf, FhirInteractions, type FhirAnswer } from './fhir-interactions.js';
+export { FHIR_JSON, sendResource, sendText } from './fhir-reply.js';
+export { idempotencyOf, queryOf, type BatonRequest } from './fhir-request.js';
+export { fhirController, sendAnswer } from './fhir.controller.js';
 export { errorFields, openLog, type Log, type LogFields } from './log.js';
 export { Metrics } from './metrics.js';
 export type { AuthenticatedRequest, Host, Service, Worker } from './service.js';
+export { startServices, type Running, type StartOptions } from './start-services.js';

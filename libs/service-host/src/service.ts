@@ -1,5 +1,5 @@
 import type { AuditGatherer, EgressPolicy, Sealer, TokenVerifier } from '@baton/access';
-import type { Caller, Clock } from '@baton/kernel';
+import type { Caller, Clock, Refused } from '@baton/kernel';
 import type { TypeRules } from '@baton/fhir-store';
 import type { Handlers, Transport } from '@baton/messaging';
 import type { Database, Schema } from '@baton/postgres';
@@ -55,6 +55,8 @@ export interface Service {
   readonly modules?: (host: Host) => readonly (DynamicModule | Type)[];
   /** Runs once after migration and before anything is answered: load a pathway, register partners. */
   readonly prepare?: (host: Host) => Promise<void>;
+  /** Told of each refusal of a request, after its transaction was rolled back: to count what was refused. */
+  readonly onRefused?: (host: Host, caller: Caller, refused: Refused) => Promise<void>;
 }
 
 /** The caller of a request, as the token guard left it on the request. */

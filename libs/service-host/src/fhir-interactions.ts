@@ -1,0 +1,166 @@
+import { permits, requirePermission, type Interaction } from '@baton/access';
+import { parseSearch, validateOrRefuse, type Resource } from '@baton/fhir';
+import {
+  aloneOnce,
+  conditionalCreate,
+  create,
+  goneResource,
+  history,
+  notOffered,
+  patch,
+  read,
+  readVersion,
+  remove,
+  search,
+  shown,
+  unknownResource,
+  update,
+  type IdempotencyClaim,
+  type ResourceAnswer,
+  type StoredRow,
+  type TypeRules,
+} from '@baton/fhir-store';
+import { refuse, type Caller } from '@baton/kernel';
+import { recordDisclosure } from './disclosure.js';
+import { historyText, searchsetText } from './fhir-bundles.js';
+import type { Host } from './service.js';
+
+/** What a FHIR interaction comes to, before HTTP: also an entry of a batch. */
+export interface FhirAnswer {
+  readonly status: number;
+  readonly version?: number;
+  readonly lastUpdated?: Date;
+  /** Relative to the FHIR base: `ServiceRequest/<id>/_history/1`. */
+  readonly location?: string;
+  /** JSON text. */
+  readonly body?: string;
+}
+
+export interface WriteOptions {
+  readonly ifMatch?: number | undefined;
+  readonly idempotency?: IdempotencyClaim | undefined;
+}
+
+/** The RESTful interactions of one FHIR type, as its rules allow and the caller's scopes permit. */
+export class FhirInteractions {
+  constructor(
+    private readonly host: Host,
+    readonly rules: TypeRules,
+  ) {}
+
+  async read(caller: Caller, id: string): Promise<FhirAnswer> {
+    this.require(caller, 'read');
+    const row = await read(this.host.database, caller, this.rules.type, id);
+    if (!row) throw unknownResource(this.rules.type);
+    if (row.deleted) throw goneResource(this.rules.type);
+    await this.disclosed(caller, 'read', [row]);
+    return { status: 200, version: row.version, lastUpdated: row.last_updated, body: shown(caller, row) };
+  }
+
+  async vread(caller: Caller, id: string, version: string): Promise<FhirAnswer> {
+    this.require(caller, 'vread');
+    const number = /^[1-9]\d{0,8}$/.test(version) ? Number(version) : 0;
+    const row = await readVersion(this.host.database, caller, this.rules.type, id, number);
+    if (!row) throw unknownResource(this.rules.type);
+    if (row.method === 'DELETE') throw goneResource(this.rules.type);
+    await this.disclosed(caller, 'vread', [row]);
+    return { status: 200, version: row.version, lastUpdated: row.last_updated, body: shown(caller, row) };
+  }
+
+  async history(caller: Caller, id: string, params: URLSearchParams): Promise<FhirAnswer> {
+    this.require(caller, 'history-instance');
+    const limit = countOf(params);
+    const before = /^\d{1,9}$/.exec(params.get('_before') ?? '')?.[0];
+    const since = sinceOf(params);
+    const rows = await history(this.host.database, caller, this.rules.type, id, { limit: limit + 1, before: before === undefined ? undefined : Number(before), since });
+    if (rows.length === 0 && before === undefined && !since) throw unknownResource(this.rules.type);
+    const page = rows.slice(0, limit);
+    await this.disclosed(caller, 'history', page);
+    return { status: 200, body: historyText(this.host.fhirBase(), `${this.rules.type}/${id}`, caller, page, params, rows.length > limit) };
+  }
+
+  async search(caller: Caller, params: URLSearchParams, handling: 'strict' | 'lenient'): Promise<FhirAnswer> {
+    this.require(caller, 'search');
+    const query = parseSearch(this.rules.type, params, { handling, base: this.host.fhirBase() });
+    for (const type of query.touches) {
+      if (!permits(caller, type, 'search')) throw refuse('forbidden', 'scope-missing', `The search looks at ${type}, which your scopes do not let you search.`);
+    }
+    const found = await search(this.host.database, caller, query);
+    await this.disclosed(caller, 'search', [...found.matches, ...found.included], `${this.rules.type}?${params.toString()}`);
+    return { status: 200, body: searchsetText(this.host.fhirBase(), caller, query, found) };
+  }
+
+  async create(caller: Caller, body: unknown, options: WriteOptions & { ifNoneExist?: string | undefined }): Promise<FhirAnswer> {
+    if (!this.rules.create) throw notOffered(this.rules.type, 'create');
+    this.require(caller, 'create');
+    const resource = this.valid(body);
+    const condition = options.ifNoneExist;
+    return answerOf(
+      await aloneOnce(this.host.database, this.rules.schema, caller, options.idempotency, (tx) =>
+        condition === undefined ? create(this.rules, tx, caller, { resource }) : conditionalCreate(this.rules, tx, caller, { resource }, condition, this.host.fhirBase()),
+      ),
+    );
+  }
+
+  async update(caller: Caller, id: string, body: unknown, options: WriteOptions): Promise<FhirAnswer> {
+    if (!this.rules.update) throw notOffered(this.rules.type, 'update');
+    this.require(caller, 'update');
+    const resource = this.valid(body);
+    return answerOf(await aloneOnce(this.host.database, this.rules.schema, caller, options.idempotency, (tx) => update(this.rules, tx, caller, { id, resource, ifMatch: options.ifMatch })));
+  }
+
+  async patch(caller: Caller, id: string, operations: unknown, options: WriteOptions): Promise<FhirAnswer> {
+    if (!this.rules.update) throw notOffered(this.rules.type, 'patch');
+    this.require(caller, 'patch');
+    return answerOf(await aloneOnce(this.host.database, this.rules.schema, caller, options.idempotency, (tx) => patch(this.rules, tx, caller, { id, operations, ifMatch: options.ifMatch })));
+  }
+
+  async remove(caller: Caller, id: string, options: WriteOptions): Promise<FhirAnswer> {
+    if (!this.rules.remove) throw notOffered(this.rules.type, 'delete');
+    this.require(caller, 'delete');
+    return answerOf(await aloneOnce(this.host.database, this.rules.schema, caller, options.idempotency, (tx) => remove(this.rules, tx, caller, { id, ifMatch: options.ifMatch })));
+  }
+
+  private require(caller: Caller, interaction: Interaction): void {
+    requirePermission(caller, this.rules.type, interaction);
+  }
+
+  private valid(body: unknown): Resource {
+    return validateOrRefuse(body, this.rules.type);
+  }
+
+  /** One audit entry per young person and disclosure, before anything is shown. */
+  private disclosed(caller: Caller, interaction: 'read' | 'vread' | 'search' | 'history', rows: readonly Pick<StoredRow, 'type' | 'id' | 'version' | 'owner' | 'patient'>[], query?: string): Promise<void> {
+    return recordDisclosure(this.host, caller, interaction, rows, query);
+  }
+}
+
+/** What is told of a write. */
+export function answerOf(answer: ResourceAnswer): FhirAnswer {
+  const { outcome, type, id, version, lastUpdated, body } = answer;
+  if (outcome === 'deleted' || (outcome === 'unchanged' && body === '')) return { status: 204, version, lastUpdated };
+  return {
+    status: outcome === 'created' ? 201 : 200,
+    version,
+    lastUpdated,
+    location: `${type}/${id}/_history/${version}`,
+    ...(body === '' ? {} : { body }),
+  };
+}
+
+const COUNT_AT_MOST = 200;
+
+function countOf(params: URLSearchParams): number {
+  const text = params.get('_count');
+  if (text === null) return 20;
+  if (!/^\d{1,6}$/.test(text)) throw refuse('malformed', 'search-value-malformed', '_count must be a whole number.', { at: ['_count'] });
+  return Math.min(Math.max(Number(text), 1), COUNT_AT_MOST);
+}
+
+function sinceOf(params: URLSearchParams): Date | undefined {
+  const text = params.get('_since');
+  if (text === null) return undefined;
+  const since = new Date(text);
+  if (Number.isNaN(since.getTime())) throw refuse('malformed', 'search-value-malformed', '_since must be an instant, e.g. 2026-11-25T08:00:00Z.', { at: ['_since'] });
+  return since;
+}

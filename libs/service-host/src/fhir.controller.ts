@@ -1,0 +1,103 @@
+import { outcomeOfSuccess } from '@baton/fhir';
+import { notOffered, type TypeRules } from '@baton/fhir-store';
+import { refuse } from '@baton/kernel';
+import { All, Controller, Delete, Get, Param, Patch, Post, Put, Req, Res, type Type } from '@nestjs/common';
+import { ApiExcludeController } from '@nestjs/swagger';
+import { type FastifyReply } from 'fastify';
+import { ifMatch, notModified, preferHandling, preferReturn, requireJson } from './fhir-headers.js';
+import { FhirInteractions, type FhirAnswer } from './fhir-interactions.js';
+import { FHIR_JSON, versionHeaders } from './fhir-reply.js';
+import { idempotencyOf, queryOf, type BatonRequest } from './fhir-request.js';
+import type { Host } from './service.js';
+
+/** Headers and body of an answer, as the caller prefers them. */
+export function sendAnswer(host: Pick<Host, 'fhirBase'>, request: BatonRequest, reply: FastifyReply, answer: FhirAnswer): FastifyReply {
+  reply.code(answer.status);
+  if (answer.version !== undefined && answer.lastUpdated) versionHeaders(reply, answer.version, answer.lastUpdated);
+  if (answer.location !== undefined) reply.header('location', `${host.fhirBase()}/${answer.location}`);
+  if (answer.body === undefined) return reply.send();
+  const prefer = request.method === 'GET' ? 'representation' : preferReturn(request.headers);
+  if (prefer === 'minimal' && answer.location !== undefined) return reply.send();
+  const body = prefer === 'OperationOutcome' && answer.location !== undefined ? JSON.stringify(outcomeOfSuccess('Stored.')) : answer.body;
+  return reply.header('content-type', FHIR_JSON).send(body);
+}
+
+/** The endpoints of one FHIR type, made from its rules: `/fhir/R4/<type>`. */
+export function fhirController(host: Host, rules: TypeRules): Type {
+  const interactions = new FhirInteractions(host, rules);
+  const answer = async (request: BatonRequest, reply: FastifyReply, work: () => Promise<FhirAnswer>): Promise<void> => {
+    requireJson(request.headers, queryOf(request).get('_format') ?? undefined);
+    sendAnswer(host, request, reply, await work());
+  };
+
+  @ApiExcludeController()
+  @Controller(`fhir/R4/${rules.type}`)
+  class FhirController {
+    @Get()
+    search(@Req() request: BatonRequest, @Res() reply: FastifyReply) {
+      return answer(request, reply, () => interactions.search(request.caller, queryOf(request), preferHandling(request.headers)));
+    }
+
+    @Post('_search')
+    searchByPost(@Req() request: BatonRequest, @Res() reply: FastifyReply) {
+      if (request.body !== undefined && request.body !== null && typeof request.body !== 'string') {
+        throw refuse('unsupported-media', 'search-not-a-form', 'Send the search as application/x-www-form-urlencoded.');
+      }
+      const params = new URLSearchParams([...queryOf(request), ...new URLSearchParams((request.body as string | undefined) ?? '')]);
+      return answer(request, reply, () => interactions.search(request.caller, params, preferHandling(request.headers)));
+    }
+
+    @Post()
+    create(@Req() request: BatonRequest, @Res() reply: FastifyReply) {
+      const condition = request.headers['if-none-exist'];
+      return answer(request, reply, () =>
+        interactions.create(request.caller, request.body, { idempotency: idempotencyOf(request), ifNoneExist: Array.isArray(condition) ? condition[0] : condition }),
+      );
+    }
+
+    @Get(':id')
+    read(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
+      return answer(request, reply, async () => {
+        const found = await interactions.read(request.caller, id);
+        return notModified(request.headers, found.version!, found.lastUpdated!) ? { status: 304, version: found.version!, lastUpdated: found.lastUpdated! } : found;
+      });
+    }
+
+    @Get(':id/_history')
+    history(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
+      return answer(request, reply, () => interactions.history(request.caller, id, queryOf(request)));
+    }
+
+    @Get(':id/_history/:version')
+    vread(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string, @Param('version') version: string) {
+      return answer(request, reply, () => interactions.vread(request.caller, id, version));
+    }
+
+    @Put(':id')
+    update(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
+      return answer(request, reply, () => interactions.update(request.caller, id, request.body, { ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) }));
+    }
+
+    @Patch(':id')
+    patch(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
+      return answer(request, reply, () => interactions.patch(request.caller, id, request.body, { ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) }));
+    }
+
+    @Delete(':id')
+    remove(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
+      return answer(request, reply, () => interactions.remove(request.caller, id, { ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) }));
+    }
+
+    @All()
+    otherOnType() {
+      throw notOffered(rules.type, 'this method');
+    }
+
+    @All(':id')
+    otherOnInstance() {
+      throw notOffered(rules.type, 'this method');
+    }
+  }
+  Object.defineProperty(FhirController, 'name', { value: `${rules.type}Controller` });
+  return FhirController;
+}

@@ -1,0 +1,91 @@
+import { requestIds } from '@baton/access';
+import { parseStrict } from '@baton/fhir';
+import { crashPoint, type Refused } from '@baton/kernel';
+import { Catch, Module, type ArgumentsHost, type DynamicModule, type ExceptionFilter, type Type } from '@nestjs/common';
+import { NestFactory } from '@nestjs/core';
+import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
+import type { FastifyReply, FastifyRequest } from 'fastify';
+import { answerError } from './answer-error.js';
+import type { BatonRequest } from './fhir-request.js';
+import { sendRefusal } from './fhir-reply.js';
+import type { Host, Service } from './service.js';
+
+/** Bytes a body may have; message Bundles and transactions carry several resources. */
+const BODY_AT_MOST = 1_048_576;
+const BUNDLE_AT_MOST = 5 * 1_048_576;
+
+const takesBundles = (url: string): boolean => /^\/fhir\/R4\/?(?:\?|$)|^\/fhir\/R4\/\$process-message/.test(url);
+
+/** Addresses that answer without a token: what Baton is and can do, and how to get a token. */
+const OPEN = /^\/(?:health\/|metrics$|docs(?:\/|-json$|$)|oauth2\/|fhir\/R4\/(?:metadata|\.well-known\/smart-configuration)(?:\?|$))/;
+
+interface Server {
+  readonly app: NestFastifyApplication;
+}
+
+/** Builds the HTTP server of one process: parsers, identity, error answers, and the modules of its services. */
+export async function httpServer(host: Host, services: readonly Service[], modules: readonly (DynamicModule | Type)[], controllers: readonly Type[]): Promise<Server> {
+  const adapter = new FastifyAdapter({ bodyLimit: BUNDLE_AT_MOST, routerOptions: { maxParamLength: 256 }, forceCloseConnections: 'idle', genReqId: () => '' });
+  const app = await NestFactory.create<NestFastifyApplication>(rootModule(modules, controllers), adapter, { logger: false, bodyParser: false, abortOnError: false });
+  const fastify = adapter.getInstance();
+  const onError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => answerError(host, services, error, request as BatonRequest, reply);
+
+  fastify.removeAllContentTypeParsers();
+  fastify.addContentTypeParser(['application/json', 'application/fhir+json', 'application/json-patch+json'], { parseAs: 'string' }, async (request: FastifyRequest, body: string) => {
+    (request as BatonRequest).bodyText = body;
+    return body === '' ? undefined : parseStrict(body);
+  });
+  fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, async (_request: FastifyRequest, body: string) => body);
+
+  fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
+    crashPoint('http.accepted');
+    await identify(host, request as BatonRequest, reply);
+  });
+  fastify.addHook('preParsing', async (request: FastifyRequest, _reply: FastifyReply, payload) => {
+    const length = Number(request.headers['content-length'] ?? 0);
+    if (length > BODY_AT_MOST && !takesBundles(request.url)) throw Object.assign(new Error('body too large'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 });
+    return payload;
+  });
+  fastify.addHook('onResponse', async (request: FastifyRequest, reply: FastifyReply) => {
+    requestsSeen(host).observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+  });
+
+  app.useGlobalFilters(new EveryError(onError));
+  await app.init();
+  // Errors of hooks and parsers come before any controller: they are answered in the same way.
+  fastify.setErrorHandler(onError);
+  return { app };
+}
+
+const requestsSeen = (host: Host) =>
+  host.metrics.histogram('baton_http_request_seconds', 'Requests by route pattern and status', [0.002, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1, 5], ['method', 'route', 'status']);
+
+/** Request ids are echoed on every answer; who calls is settled before anything else is looked at. */
+async function identify(host: Host, request: BatonRequest, reply: FastifyReply): Promise<void> {
+  const ids = requestIds(request.headers);
+  reply.header('x-request-id', ids.requestId).header('x-correlation-id', ids.correlationId);
+  if (OPEN.test(request.url)) return;
+  try {
+    request.caller = { ...(await host.tokens.callerOf(request.headers)), ...ids };
+    crashPoint('http.authenticated');
+  } catch (error) {
+    if ((error as Partial<Refused>).kind === undefined) throw error;
+    sendRefusal(reply, error as Refused);
+  }
+}
+
+function rootModule(modules: readonly (DynamicModule | Type)[], controllers: readonly Type[]): DynamicModule {
+  @Module({})
+  class Root {}
+  return { module: Root, imports: [...modules], controllers: [...controllers] };
+}
+
+@Catch()
+class EveryError implements ExceptionFilter {
+  constructor(private readonly answer: (error: unknown, request: FastifyRequest, reply: FastifyReply) => Promise<void>) {}
+
+  async catch(error: unknown, context: ArgumentsHost): Promise<void> {
+    const http = context.switchToHttp();
+    await this.answer(error, http.getRequest<FastifyRequest>(), http.getResponse<FastifyReply>());
+  }
+}

@@ -1,0 +1,11 @@
+import { parseArgs } from 'node:util';
+import { exampleReferral } from './example-referral.js';
+
+/** `npm run -s example -- referral [--count n] [--seed s]`: prints transaction Bundles, one a line. */
+const { positionals, values } = parseArgs({ allowPositionals: true, options: { count: { type: 'string', default: '1' }, seed: { type: 'string', default: '1' } } });
+const [count, seed] = [Number(values.count), Number(values.seed)];
+if (positionals[0] !== 'referral' || !Number.isInteger(count) || count < 1 || !Number.isInteger(seed)) {
+  process.stderr.write('Usage: npm run -s example -- referral [--count n] [--seed s]\n');
+  process.exit(1);
+}
+for (let index = 0; index < count; index++) process.stdout.write(`${JSON.stringify(exampleReferral({ index, seed, today: new Date() }))}\n`);

@@ -1,0 +1,36 @@
+import { EngineUnavailable, HomeInUse } from '@baton/engines';
+import { ConfigurationError, HostConfig, readConfig } from '@baton/service-host';
+import { startStandalone, withLoopback } from './start-standalone.js';
+
+const [major = 0] = process.versions.node.split('.').map(Number);
+if (major < 24) {
+  process.stderr.write(`Baton runs on Node 24, which comes with the project; this is ${process.versions.node}. Start it with "npm start".\n`);
+  process.exit(1);
+}
+
+try {
+  const began = performance.now();
+  const config = readConfig(HostConfig, process.env);
+  const baton = await startStandalone(config);
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  say(`Baton is ready after ${((performance.now() - began) / 1000).toFixed(1)} s.`);
+  say(`  FHIR     ${baton.fhirBase}/metadata`);
+  say(`  own APIs ${baton.address}/docs`);
+  say(`  data     ${config.BATON_HOME}`);
+  if (withLoopback(process.env) !== process.env) say('  webhooks to this machine (loopback) are allowed; set BATON_EGRESS_ALLOW to decide otherwise');
+  let stopping = false;
+  const stop = (): void => {
+    if (stopping) return;
+    stopping = true;
+    void baton.stop().then(
+      () => process.exit(0),
+      () => process.exit(1),
+    );
+  };
+  process.once('SIGTERM', stop);
+  process.once('SIGINT', stop);
+} catch (error) {
+  const expected = error instanceof ConfigurationError || error instanceof EngineUnavailable || error instanceof HomeInUse || (error as { name?: string }).name === 'PathwayRefused';
+  process.stderr.write(`${expected ? (error as Error).message : `Baton could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`);
+  process.exit(1);
+}
