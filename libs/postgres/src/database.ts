@@ -56,6 +56,7 @@ export class Database implements Reader {
       ...(dsn.user ? { username: dsn.user } : {}),
       ...(dsn.password ? { password: dsn.password } : {}),
       ...(dsn.database ? { database: dsn.database } : {}),
+      ...(dsn.ssl === undefined ? {} : { ssl: dsn.ssl as boolean }),
       migrations: [...(options.migrations ?? [])],
       migrationsTableName: 'migration',
       migrationsTransactionMode: 'all',
@@ -150,6 +151,7 @@ export class Database implements Reader {
 
 class OpenTransaction implements Tx {
   readonly hints: (() => void)[] = [];
+  private role: string | undefined;
 
   constructor(
     private readonly client: PoolClient,
@@ -165,11 +167,17 @@ class OpenTransaction implements Tx {
   }
 
   async as<T>(role: string, work: () => Promise<T>): Promise<T> {
-    await this.client.query(`SET LOCAL ROLE "${role.replaceAll('"', '""')}"`);
+    const before = this.role;
+    await this.become(role);
     // After an error the transaction is aborted and rolled back, and the role with it: nothing to take back then.
     const result = await work();
-    await this.client.query('RESET ROLE');
+    await this.become(before);
     return result;
+  }
+
+  private async become(role: string | undefined): Promise<void> {
+    await this.client.query(role === undefined ? 'RESET ROLE' : `SET LOCAL ROLE "${role.replaceAll('"', '""')}"`);
+    this.role = role;
   }
 }
 
