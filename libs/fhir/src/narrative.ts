@@ -33,11 +33,16 @@ function attributesAreHarmless(text: string): boolean {
   return true;
 }
 
+/** What most narratives are: plain tags, an attribute or two that can do no harm. One pass settles these. */
+const PLAIN =
+  /^\s*<div(?: xmlns="http:\/\/www\.w3\.org\/1999\/xhtml")?(?: (?:xml:)?lang="[A-Za-z-]*")*>[^<]*(?:<\/?(?:div|p|b|i|br|ul|ol|li|table|thead|tbody|tr|td|th|span|em|strong|h[1-6]|pre|code|hr|a)(?: (?:class|id|title|name|align|border|colspan|rowspan)="[^"<]*")*\s*\/?>[^<]*)*$/;
+
 /**
  * Whether the `div` of a Narrative can be shown without running anything (R4 txt-1): one `div`, whose tags and attributes are of the
  * formatting kind, without scripts, handlers, embedded content or document type. It is not checked to be well-formed XML.
  */
 export function isHarmlessNarrative(div: string): boolean {
+  if (PLAIN.test(div)) return true;
   if (!/^\s*<div[\s>/]/.test(div)) return false;
   for (const [all, , tag, attributes = ''] of div.matchAll(MARKUP)) {
     if (all.startsWith('<!--')) continue;
