@@ -1,8 +1,8 @@
 // Writes libs/fhir/src/generated from the official R4 definitions; with --check, fails where what is kept differs from what would be written.
 import { mkdirSync, readFileSync, writeFileSync } from 'node:fs';
-import { searchParameters, structureDefinitions, terminology } from './fhir-definitions.mjs';
-import { drawSearchParameters } from './fhir-search-parameters.mjs';
-import { drawStructures } from './fhir-structures.mjs';
+import { searchParameters, structureDefinitions, terminology } from './fhir/definitions.mjs';
+import { drawSearchParameters } from './fhir/search-parameters.mjs';
+import { drawStructures } from './fhir/structures.mjs';
 
 const folder = new URL('../../libs/fhir/src/generated/', import.meta.url);
 

