@@ -7,6 +7,7 @@ import { isResource, type Resource } from './types.js';
 const AT_MOST = 100;
 /** More codes than this are not listed in a message. */
 const CODES_AT_MOST = 15;
+const UNSAFE = 'A narrative is one div with formatting only: no scripts, handlers or embedded content.';
 
 const isObject = (value: unknown): value is Record<string, unknown> => typeof value === 'object' && value !== null && !Array.isArray(value);
 const hasArticle = (type: string): string => (/^[aeiou]/i.test(type) ? `an ${type}` : `a ${type}`);
@@ -74,16 +75,23 @@ class Validation {
 
   private single(value: unknown, definition: ElementDefinition): void {
     if (definition.primitive) {
+      if (definition.codes?.has(value as string)) return;
       const fault = definition.primitive(value);
       if (fault !== undefined) this.wrongValue(fault, value, definition);
-      else if (definition.codes && !definition.codes.has(value as string)) this.notInSet(definition);
+      else if (definition.codes) this.notInSet(definition);
       else if (definition.type === 'xhtml' && !isHarmlessNarrative(value as string)) {
-        this.add('unsafe-narrative', 'A narrative is one div with formatting only: no scripts, handlers or embedded content.', 'invariant');
+        this.add('unsafe-narrative', UNSAFE, 'invariant');
       }
     } else if (!isObject(value)) this.wrongType(value, definition);
-    else if (definition.type === 'Resource') {
-      if (typeof value['resourceType'] !== 'string') this.add('required-element', 'A resource must say its resourceType.', 'required');
-    } else this.object(value, structureOf(definition.type)!);
+    else if (definition.type === 'Resource') this.inner(value);
+    else this.object(value, structureOf(definition.type)!);
+  }
+
+  /** A resource inside: not looked into, but for what a browser could run. */
+  private inner(resource: Record<string, unknown>): void {
+    if (!isResource(resource)) this.add('required-element', 'A resource must say its resourceType.', 'required');
+    const text = resource['text'];
+    if (isObject(text) && !(typeof text['div'] === 'string' && isHarmlessNarrative(text['div']))) this.add('unsafe-narrative', UNSAFE, 'invariant');
   }
 
   /** `_birthDate`: id and extensions of a primitive; for a list as long as it, with null where there are none. */
@@ -154,8 +162,8 @@ function hasExtension(companion: unknown, i: number): boolean {
 
 /**
  * Checks a resource against the structure R4 gives its type: unknown elements, cardinalities, JSON types and forms of primitives, codes
- * of required bindings, one of each choice, narrative without scripts. Contained resources and entries of a Bundle are looked at no
- * further than their `resourceType`: validate them by themselves. Invariants and profiles are not checked.
+ * of required bindings, one of each choice, narrative without scripts. Of contained resources and entries of a Bundle only
+ * `resourceType` and narrative are looked at: validate them by themselves. Invariants and profiles are not checked.
  *
  * @param resource a parsed JSON value
  * @param expectedType the type it has to be, where the place it was sent to says so
