@@ -9,3 +9,4 @@ export { alone, aloneOnce } from './unit-of-work.js';
 export { seenBy, visible } from './visibility.js';
 export { create, notOffered, patch, remove, update, type ChangeInput, type CreateInput, type PatchInput, type UpdateInput } from './writes.js';
 export { unknownReference, write } from './writing.js';
+export { isRestricted, shown } from './shown.js';
