@@ -6,8 +6,16 @@ export { issueOf, outcomeOf, outcomeOfSuccess, RULE_SYSTEM, SEE_INSTEAD, statusO
 export type { IndexEntry } from './index-entry.js';
 export { indexEntries, type Indexed } from './indexer.js';
 export { dateInterval, parseDate, periodInterval, type DateParts, type Interval } from './date-interval.js';
-export { isNhsNumber, NHS_NUMBER_SYSTEM, nhsNumberViolations } from './nhs-number.js';
+export { isNhsNumber, NHS_NUMBER_SYSTEM, nhsNumberViolations, withCheckDigit } from './nhs-number.js';
 export { searchParametersOf, type OfficialSearchParameter, type SearchParameter, type SearchParameterKind } from './search-parameters.js';
 export { isHarmlessNarrative } from './narrative.js';
 export { validate, validateOrRefuse } from './validation.js';
 export { applyPatch } from './patch.js';
+export { readEntry, type EntryRequest, type Interaction } from './entry-request.js';
+export { conditionalReferences, entriesOf, readTransaction, resolveReferences } from './transaction.js';
+export { parseSearch, type SearchOptions } from './parse-search.js';
+export type { Chain, Criterion, Include, SearchQuery, Sort } from './search-query.js';
+export type { DateValue, NumberValue, Prefix, ReferenceValue, StringValue, TokenValue, UriValue } from './query-value.js';
+export { escapeValue, splitEscaped, unescapeValue } from './query-escapes.js';
+export { COUNT_BY_DEFAULT, MOST_ON_A_PAGE } from './search-result-parameters.js';
+export { foldText } from './fold-text.js';
