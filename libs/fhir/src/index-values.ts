@@ -2,7 +2,7 @@ import { dateInterval, periodInterval, type Interval } from './date-interval.js'
 import { foldText } from './fold-text.js';
 import { precisionBounds } from './number-bounds.js';
 import { parseReference } from './reference.js';
-import type { ValueKind } from './search-values.js';
+import type { ValueKind } from './compiled-path.js';
 import type { SearchParameterKind } from './search-parameters.js';
 
 /** An index entry without its parameter; `identifier` marks the second entry of a reference. */

@@ -2,7 +2,7 @@ import { readdirSync, readFileSync } from 'node:fs';
 import fhirpath from 'fhirpath';
 import r4 from 'fhirpath/fhir-context/r4/index.js';
 import { officialParametersOf } from './search-parameters.js';
-import { compileSearchPath } from './search-values.js';
+import { compileSearchPath } from './compiled-path.js';
 import { OWNED_TYPES, type Resource } from './types.js';
 
 type Model = NonNullable<Parameters<typeof fhirpath.evaluate>[3]>;

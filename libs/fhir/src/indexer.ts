@@ -1,7 +1,7 @@
 import type { IndexEntry } from './index-entry.js';
 import { READERS, type IndexValue } from './index-values.js';
 import { indexedParametersOf, officialParametersOf, type SearchParameter } from './search-parameters.js';
-import { compileSearchPath, type CompiledPath } from './search-values.js';
+import { compileSearchPath, type CompiledPath } from './compiled-path.js';
 
 /** What the indexer needs to know of a resource. */
 export type Indexed = Readonly<Record<string, unknown>> & { readonly resourceType: string };
