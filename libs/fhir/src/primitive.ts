@@ -7,7 +7,6 @@ export type PrimitiveCheck = (value: unknown) => PrimitiveFault | undefined;
 
 /** Longer texts are scanned by a pattern, shorter ones are faster by hand. */
 const SHORT = 48;
-// eslint-disable-next-line no-control-regex
 const CONTROL = /[\u0000-\u0008\u000b\u000c\u000e-\u001f]/;
 
 /** R4 forbids control characters but tab and line ends (§2.24.0.1 string); its own pattern refuses non-breaking spaces too, which real text has. */
@@ -24,7 +23,7 @@ const matching =
   (value) =>
     typeof value !== 'string' ? 'type' : pattern.test(value) ? undefined : 'form';
 
-const BLANK_OR_CONTROL = /[\s\u0000-\u001f]/; // eslint-disable-line no-control-regex
+const BLANK_OR_CONTROL = /[\s\u0000-\u001f]/;
 
 /** Whether a text is not empty and holds neither white space nor control characters. */
 function isSolid(value: string): boolean {
