@@ -30,7 +30,7 @@ export function entriesOf(bundle: Resource): readonly unknown[] {
  */
 export function readTransaction(bundle: Resource, base?: string): EntryRequest[] {
   const read = entriesOf(bundle).map((entry, place) => readEntry(entry, place, base));
-  const requests = read.filter((entry) => !Array.isArray(entry));
+  const requests = read.filter((entry): entry is EntryRequest => !Array.isArray(entry));
   const urls = requests.flatMap(({ place, fullUrl }) => (fullUrl === undefined ? [] : [[fullUrl, `Bundle.entry[${place}].fullUrl`] as const]));
   const written = requests.flatMap(({ place, method, type, id }) => (id === undefined || method === 'GET' || method === 'HEAD' ? [] : [[`${type}/${id}`, `Bundle.entry[${place}].request.url`] as const]));
   refuseIfAny('malformed', [
