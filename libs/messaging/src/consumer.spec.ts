@@ -4,6 +4,7 @@ import { statement, type Tx } from '@baton/postgres';
 import { eventually } from '@baton/testing';
 import { Consumer } from './consumer.js';
 import { trimInbox } from './inbox.js';
+import { countParked } from './parked.js';
 import { ACCEPTED, recorder, travelling, twoServices, type TwoServices } from './spec/two-services.js';
 import type { Received } from './transport.js';
 
@@ -65,6 +66,7 @@ describe('A consumer', () => {
     expect(parked?.events.map(({ version, from }) => [version, from])).toEqual([[2, '0/2'], [3, '0/3'], [4, '0/0']]);
     expect(parked?.lastSeen).toBeInstanceOf(Date);
     expect(JSON.stringify(parked)).not.toContain('Jane');
+    expect(await countParked(services.consent, 'consent')).toEqual([{ consumer: 'consent', keys: 1 }]);
     expect(under.status()).toMatchObject({ handled: 4, parked: 3 });
   });
 

@@ -5,7 +5,7 @@ export { trimInbox } from './inbox.js';
 export { trimLog } from './log-retention.js';
 export { LogTails } from './log-tails.js';
 export { hintRelay, outboxCte, writeOutbox } from './outbox.js';
-export { discardParked, listParked, type Parked, type ParkedEvent, type ParkedKey } from './parked.js';
+export { countParked, discardParked, listParked, type Parked, type ParkedEvent, type ParkedKey } from './parked.js';
 export { PostgresTransport, type PostgresTransportOptions } from './postgres-transport.js';
 export { type Redriven } from './redrive.js';
 export { Relay, type HeldBack, type RelayOptions, type RelayStatus } from './relay.js';

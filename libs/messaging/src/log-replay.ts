@@ -32,14 +32,14 @@ export async function offsetSince(database: Database, schema: Schema, head: Posi
 
 /** Replays a stretch of the log beside all groups; nothing is remembered of it. @returns events handled */
 export async function replayLog(database: Database, request: ReplayRequest): Promise<number> {
+  const heads: Position[] = [];
+  for (const topic of request.topics) heads.push(...(await readHeads(database, publisherOf(topic), [topic])));
   let handled = 0;
-  for (const topic of request.topics) {
-    const schema = publisherOf(topic);
-    const heads = await readHeads(database, schema, [topic]);
-    for (const head of heads) {
-      const end = request.until ? await offsetSince(database, schema, head, request.until) : head.next;
-      handled += await replayStretch(database, schema, { ...head, next: await offsetSince(database, schema, head, request.since), end }, request.handle);
-    }
+  for (const head of heads) {
+    const schema = publisherOf(head.topic);
+    const end = request.until ? await offsetSince(database, schema, head, request.until) : head.next;
+    const next = await offsetSince(database, schema, head, request.since);
+    handled += await replayStretch(database, schema, { ...head, next, end }, request.handle);
   }
   return handled;
 }

@@ -97,6 +97,11 @@ const list = perSchema(
 /** What is parked in a schema, oldest first; of one consumer, if named. */
 export const listParked = (reader: Reader, schema: Schema, consumer?: string): Promise<Parked[]> => reader.query<Parked>(list(schema), [consumer ?? null]);
 
+const count = perSchema((schema) => `SELECT consumer, count(*)::int AS keys FROM ${schema}.parked_key GROUP BY consumer ORDER BY consumer`);
+
+/** How many keys are parked, by consumer: for metrics. */
+export const countParked = (reader: Reader, schema: Schema): Promise<{ consumer: string; keys: number }[]> => reader.query(count(schema));
+
 const lock = perSchema((schema) => `SELECT 1 AS one FROM ${schema}.parked_key WHERE consumer = $1::text AND topic = $2::text AND key = $3::text FOR UPDATE`);
 const first = perSchema((schema) => `SELECT ${EVENT_COLUMNS} FROM ${schema}.parked WHERE consumer = $1::text AND topic = $2::text AND key = $3::text ORDER BY place LIMIT 1`);
 const remove = perSchema((schema) => `DELETE FROM ${schema}.parked WHERE consumer = $1::text AND event_id = $2::uuid`);
