@@ -76,6 +76,23 @@ describe('From a change in one service to its effect in another', () => {
     expect(effects).toHaveLength(300);
   });
 
+  it('goes on by itself after every connection was cut, and loses and doubles nothing', async () => {
+    const cut = () => services.test.admin(`SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND application_name LIKE 'baton %' AND usename IN ('baton_referrals', 'baton_consent')`);
+    const acknowledged: number[] = [];
+    for (let version = 1; version <= 60; version++) {
+      if (version % 20 === 10) await cut();
+      // A writer whose COMMIT was cut off does not know; it asks before it goes on, as a client would.
+      await eventually(() => change('cut', version).catch(async (error: unknown) => {
+        const known = await services.test.admin(`SELECT 1 FROM referrals.outbox WHERE key = 'cut' AND version = $1 UNION ALL SELECT 1 FROM referrals.log WHERE key = 'cut' AND version = $1`, [version]);
+        if (known.length === 0) throw error;
+      }));
+      acknowledged.push(version);
+    }
+    const inOrder = () => services.test.admin<{ version: number }>(`SELECT version FROM consent.effect WHERE key = 'cut' ORDER BY place`);
+    await eventually(async () => (await inOrder()).length >= 60, { within: 20_000 });
+    expect((await inOrder()).map(({ version }) => version)).toEqual(acknowledged);
+  });
+
   it('leaves nothing waiting: outbox empty, lag 0, nothing parked', async () => {
     await eventually(async () => (await consumers[0]!.lag()).every(({ events }) => events === 0));
     expect(await services.test.admin('SELECT 1 FROM referrals.outbox')).toEqual([]);
