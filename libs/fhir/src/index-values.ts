@@ -26,6 +26,7 @@ const token: Read = (value, kind, put) => {
     if (value !== '') put({ value: String(value) });
     return;
   }
+  if (value === null) return;
   const node = value as Node;
   if (kind.type === 'CodeableConcept') for (const coding of list(node['coding'])) token(coding, CODING, put);
   else {

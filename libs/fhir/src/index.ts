@@ -19,3 +19,5 @@ export type { DateValue, NumberValue, Prefix, ReferenceValue, StringValue, Token
 export { escapeValue, splitEscaped, unescapeValue } from './query-escapes.js';
 export { COUNT_BY_DEFAULT, MOST_ON_A_PAGE } from './search-result-parameters.js';
 export { foldText } from './fold-text.js';
+export { rewriteReferences, type Rename } from './rewrite-references.js';
+export { renderBundle, transactionResponse, type Content, type EntryAnswer, type OutgoingBundle, type OutgoingEntry } from './bundle.js';
