@@ -8,6 +8,7 @@ describe('a narrative', () => {
     '<a href="https://example.org/x?a=1&amp;b=2">x</a><a href="#top">y</a><a href="Patient/1">z</a>',
     '<img src="data:image/png;base64,AAAA" alt="a > b"/><!-- note -->',
     '<table><tr><td colspan="2">1</td></tr></table>',
+    '<br /><hr/><img src = "#a" alt=\'b\' />',
   ])('may be formatted: %s', (inner) => expect(isHarmlessNarrative(div(inner))).toBe(true));
 
   it.each([
@@ -29,6 +30,9 @@ describe('a narrative', () => {
     '<!DOCTYPE x [<!ENTITY a "b">]>',
     '<?xml version="1.0"?>',
     '<p class="a',
+    '<p class="a" / class="b">',
+    '<p class>',
+    '<p class=a>',
     '<',
     '<<p>',
   ])('may not hold %s', (inner) => expect(isHarmlessNarrative(div(inner))).toBe(false));
@@ -39,6 +43,10 @@ describe('a narrative', () => {
     ['tags', '<p '.repeat(60_000)],
     ['quotes', `<p a="${'" a="'.repeat(60_000)}`],
     ['spaces', `<p${' '.repeat(200_000)}`],
+    ['spaces in a tag', `<p${' '.repeat(200_000)}x>`],
+    ['spaces before a value', `<p a${' '.repeat(200_000)}= ${' '.repeat(200_000)}x>`],
+    ['letters in a tag', `<p ${'a'.repeat(200_000)}>`],
+    ['harmful targets', `<a href="data:image/png;base64,${' '.repeat(200_000)}!">`],
     ['comments', '<!--'.repeat(60_000)],
     ['text before a script', `${'<p>a</p>'.repeat(25_000)}<script>`],
     ['attributes', `<p ${'a="b" '.repeat(30_000)}`],

@@ -12,25 +12,32 @@ const ATTRIBUTES: ReadonlySet<string> = new Set(
 
 /** A tag, or whatever else starts with an angle bracket; quoted values may hold `>`. */
 const MARKUP = /<(?:!--(?:[^-]|-(?!->))*-->|(\/?)([A-Za-z][A-Za-z0-9:]*)((?:[^<>"']|"[^"<]*"|'[^'<]*')*)>|)/g;
-const ATTRIBUTE = /\s*([A-Za-z][A-Za-z:-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')|\s*(\/)?\s*$|[^]/gy;
+/** Sticky, and nothing in it can match the same characters in two ways: a text that fails does so in one pass. */
+const ATTRIBUTE = /\s*([A-Za-z][A-Za-z:-]*)\s*=\s*(?:"([^"]*)"|'([^']*)')/y;
 
+const TARGETS: ReadonlySet<string> = new Set(['href', 'src', 'cite', 'longdesc']);
 /** Targets that run nothing. Anything with a scheme not listed, or with an entity that could spell one, is refused. */
 const HARMLESS_TARGET = /^(?:(?:https?:|mailto:|tel:)[^&\s]*(?:&amp;[^&\s]*)*|data:image\/(?:png|jpeg|gif);base64,[A-Za-z0-9+/=\s]*|[A-Za-z0-9_\-./#?=%+~]*)$/;
 const HARMFUL_STYLE = /url\s*\(|expression|@import|behaviou?r|[\\&]/i;
 
 function attributesAreHarmless(text: string): boolean {
-  for (const [all, name, double, single, slash] of text.matchAll(ATTRIBUTE)) {
-    if (name === undefined) {
-      if (all.trim() === '' || slash !== undefined) continue;
-      return false;
-    }
-    const value = double ?? single ?? '';
-    const lower = name.toLowerCase();
-    if (!ATTRIBUTES.has(lower)) return false;
-    if ((lower === 'href' || lower === 'src' || lower === 'cite' || lower === 'longdesc') && !HARMLESS_TARGET.test(value)) return false;
-    if (lower === 'style' && HARMFUL_STYLE.test(value)) return false;
+  const attributes = text.trimEnd();
+  const end = attributes.endsWith('/') ? attributes.length - 1 : attributes.length;
+  let position = 0;
+  while (position < end) {
+    ATTRIBUTE.lastIndex = position;
+    const [all, name = '', double, single] = ATTRIBUTE.exec(attributes) ?? [];
+    // Nothing but attributes: what is left may only be the space before the closing slash.
+    if (all === undefined) return attributes.slice(position, end).trim() === '';
+    if (!isHarmless(name.toLowerCase(), double ?? single ?? '')) return false;
+    position += all.length;
   }
   return true;
+}
+
+function isHarmless(attribute: string, value: string): boolean {
+  if (TARGETS.has(attribute)) return HARMLESS_TARGET.test(value);
+  return ATTRIBUTES.has(attribute) && !(attribute === 'style' && HARMFUL_STYLE.test(value));
 }
 
 /** What most narratives are: plain tags, an attribute or two that can do no harm. One pass settles these. */
