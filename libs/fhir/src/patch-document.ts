@@ -13,6 +13,9 @@ const NEEDS: Readonly<Record<string, 'value' | 'from' | 'nothing'>> = {
   remove: 'nothing',
 };
 
+/** As deep as a body may be: no place in one has a longer way. */
+const MAX_TOKENS = 64;
+
 /** RFC 6901: empty, or tokens that each follow a slash, in which `~` only begins `~0` or `~1`. */
 const POINTER = /^(?:\/(?:[^~/]|~[01])*)*$/u;
 const PROTOTYPE_KEYS: ReadonlySet<string> = new Set(['__proto__', 'constructor', 'prototype']);
@@ -52,7 +55,9 @@ function readOperation(operation: unknown, which: string): Operation {
 
 function readPointer(pointer: unknown, which: string, member: 'path' | 'from'): string {
   if (typeof pointer !== 'string' || !POINTER.test(pointer)) throw notAPatch(`${which}: "${member}" must be a JSON Pointer.`);
-  if (tokensOf(pointer).some((token) => PROTOTYPE_KEYS.has(token))) throw notAPatch(`${which}: "${member}" names a key that is not accepted.`);
+  const tokens = tokensOf(pointer);
+  if (tokens.length > MAX_TOKENS) throw notAPatch(`${which}: "${member}" leads more than ${MAX_TOKENS} levels deep.`);
+  if (tokens.some((token) => PROTOTYPE_KEYS.has(token))) throw notAPatch(`${which}: "${member}" names a key that is not accepted.`);
   return pointer;
 }
 

@@ -118,6 +118,31 @@ describe('applyPatch', () => {
     expect(applyPatch(task, [{ op: 'add', path: '/note/0/id', value: 'n1' }])['note']).toEqual([{ text: 'one', id: 'n1' }, { text: 'two' }]);
   });
 
+  it('tests for equal values: members in any order, lists in theirs, numbers by value', () => {
+    const before: Resource = { resourceType: 'Task', id: 't1', input: { a: [1, { b: null, c: '' }], d: 0 } };
+    const test = (value: unknown) => applyPatch(before, [{ op: 'test', path: '/input', value }]);
+    expect(test({ d: -0, a: [1, { c: '', b: null }] })).toEqual(before);
+    for (const other of [{ a: [1, { b: null, c: '' }] }, { a: [{ b: null, c: '' }, 1], d: 0 }, { a: [1, { b: null, c: '', e: 1 }], d: 0 }, { a: { 0: 1 }, d: 0 }, null, []]) {
+      expect(() => test(other)).toThrow(Refused);
+    }
+  });
+
+  it('tests long lists quickly', () => {
+    const list = (family: string) => Array.from({ length: 20_000 }, (_, i) => ({ family: family + String(i) }));
+    const start = performance.now();
+    expect(() => applyPatch({ resourceType: 'Patient', name: list('a') }, [{ op: 'test', path: '/name', value: list('b') }])).toThrow(Refused);
+    expect(performance.now() - start).toBeLessThan(1_000);
+  });
+
+  it('refuses to nest deeper than a body may be', () => {
+    const nested = (levels: number): unknown => JSON.parse('['.repeat(levels) + ']'.repeat(levels));
+    const put = (levels: number) => [{ op: 'add', path: '/input', value: nested(levels) }];
+    expect(applyPatch(task, put(63))).toHaveProperty('input');
+    expect(refusalOf(put(64))).toMatchObject({ kind: 'malformed', rule: 'json-too-deep' });
+    const deepen = Array.from({ length: 999 }, (_, i) => ({ op: 'copy', from: '/note/0', path: `/note/0${'/extension'.repeat(i)}` }));
+    expect(refusalOf(deepen)).toMatchObject({ kind: 'malformed' });
+  });
+
   it('refuses copies that double until memory is full', () => {
     expect(refusalOf(Array.from({ length: 60 }, () => ({ op: 'copy', from: '/note', path: '/note/-' })))).toMatchObject({ kind: 'too-large', rule: 'patch-copies-too-much' });
   });
