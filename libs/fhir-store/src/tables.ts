@@ -61,7 +61,14 @@ export function resourceTables(schema: Schema): string {
     CREATE VIEW ${schema}.search_v1 AS
       SELECT type, param, value, id, system, low, high FROM ${schema}.search;
     GRANT SELECT ON ${schema}.resource_v1, ${schema}.history_v1, ${schema}.search_v1 TO ${readers(schema)};
+    ${idempotencyTable(schema)}`;
+}
 
+/** Grants the other services' roles SELECT on a published view of a schema. */
+export const publish = (schema: Schema, view: string): string => `GRANT SELECT ON ${schema}.${view} TO ${readers(schema)};`;
+
+/** DDL: which requests with an `Idempotency-Key` were answered, and how. */
+export const idempotencyTable = (schema: Schema): string => `
     CREATE TABLE ${schema}.idempotency (
       partner text NOT NULL,
       key text NOT NULL,
@@ -71,7 +78,3 @@ export function resourceTables(schema: Schema): string {
       PRIMARY KEY (partner, key)
     );
     CREATE INDEX idempotency_by_age ON ${schema}.idempotency (at);`;
-}
-
-/** Grants the other services' roles SELECT on a published view of a schema. */
-export const publish = (schema: Schema, view: string): string => `GRANT SELECT ON ${schema}.${view} TO ${readers(schema)};`;

@@ -3,6 +3,7 @@ import type { Database, Schema, Tx } from '@baton/postgres';
 import type { Change, ResourceAnswer } from './change.js';
 import { claim, keep, type IdempotencyClaim } from './idempotency.js';
 import { readVersion } from './reading.js';
+import { shown } from './shown.js';
 import { write } from './writing.js';
 
 /**
@@ -28,8 +29,8 @@ export async function aloneOnce(
 ): Promise<ResourceAnswer> {
   if (!idempotency) return alone(database, schema, caller, command);
   return database.transaction(async (tx) => {
-    const before = await claim<Omit<ResourceAnswer, 'body' | 'lastUpdated'> & { lastUpdated: string }>(tx, schema, caller, idempotency);
-    if (before) return rendered(tx, caller, { ...before, lastUpdated: new Date(before.lastUpdated) });
+    const before = await claim<KeptAnswer>(tx, schema, caller, idempotency);
+    if (before) return answeredBefore(tx, caller, before);
     const change = await command(tx);
     const { body: _body, ...kept } = change.answer;
     await write(tx, schema, caller, { ...change, rows: { ...change.rows, kept_answer: keep(schema, caller, idempotency, kept) } });
@@ -37,8 +38,11 @@ export async function aloneOnce(
   });
 }
 
+/** What is kept of an answer for repeats of the request. */
+export type KeptAnswer = Omit<ResourceAnswer, 'body' | 'lastUpdated'> & { readonly lastUpdated: string };
+
 /** The answer of then, with the body as the caller may see it now. */
-async function rendered(tx: Tx, caller: Caller, answer: Omit<ResourceAnswer, 'body'>): Promise<ResourceAnswer> {
+export async function answeredBefore(tx: Tx, caller: Caller, { lastUpdated, ...answer }: KeptAnswer): Promise<ResourceAnswer> {
   const row = answer.outcome === 'deleted' ? undefined : await readVersion(tx, caller, answer.type, answer.id, answer.version);
-  return { ...answer, body: row?.body ?? '' };
+  return { ...answer, lastUpdated: new Date(lastUpdated), body: row ? shown(caller, row) : '' };
 }

@@ -4,6 +4,7 @@ import { crashPoint, Refused, type Caller, type Violation } from '@baton/kernel'
 import { hintRelay, outboxCte } from '@baton/messaging';
 import { weave, type Fragment, type Schema, type Tx } from '@baton/postgres';
 import type { Change, Guards, Put } from './change.js';
+import { VALUE_AT_MOST } from './criteria.js';
 import { schemaOf, unknownResource } from './reading.js';
 import { visible } from './visibility.js';
 
@@ -88,23 +89,20 @@ function putFragments(schema: Schema, puts: readonly Put[]): Record<string, Frag
   const before = new Set(gone.map(identity));
   const stale = gone.filter((entry) => !kept.has(identity(entry)));
   const fresh = now.filter((entry) => !before.has(identity(entry)));
-  if (stale.length > 0) parts['unindexed'] = { sql: unindex, values: [stale.map((e) => e.type), stale.map((e) => e.param), stale.map((e) => e.value), stale.map((e) => e.id)] };
-  if (fresh.length > 0) {
-    parts['indexed'] = {
-      sql: index,
-      values: [
-        fresh.map((e) => e.type),
-        fresh.map((e) => e.param),
-        fresh.map((e) => e.value),
-        fresh.map((e) => e.id),
-        fresh.map((e) => e.system),
-        fresh.map((e) => e.low),
-        fresh.map((e) => e.high),
-      ],
-    };
-  }
+  if (stale.length > 0) parts['unindexed'] = { sql: unindex, values: columnsOf(stale) };
+  if (fresh.length > 0) parts['indexed'] = { sql: index, values: columnsOf(fresh) };
   return parts;
 }
+
+const columnsOf = (rows: readonly IndexRow[]): unknown[][] => [
+  rows.map((row) => row.type),
+  rows.map((row) => row.param),
+  rows.map((row) => row.value),
+  rows.map((row) => row.id),
+  rows.map((row) => row.system),
+  rows.map((row) => row.low),
+  rows.map((row) => row.high),
+];
 
 interface IndexRow {
   type: string;
@@ -116,8 +114,6 @@ interface IndexRow {
   high: number | null;
 }
 
-/** Values longer than this are indexed by their beginning: a B-tree entry must stay below a third of a page. */
-const VALUE_AT_MOST = 256;
 
 function entriesOf(put: Put, resource: Put['resource']): IndexRow[] {
   return indexEntries(resource).map((entry) => ({
@@ -131,7 +127,7 @@ function entriesOf(put: Put, resource: Put['resource']): IndexRow[] {
   }));
 }
 
-const identity = (entry: IndexRow): string => JSON.stringify([entry.type, entry.param, entry.value, entry.id]);
+const identity = (entry: IndexRow): string => JSON.stringify([entry.param, entry.value, entry.system, entry.low, entry.high, entry.type, entry.id]);
 
 const INPUT = `SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::text[])
   AS i(type, id, version, owner, patient, category, context, last_updated, method, body)`;
@@ -159,8 +155,9 @@ function textsOf(schema: Schema): Texts {
         SELECT type, id, version, owner, patient, category, context, last_updated, method, body::json FROM input`,
       index: `INSERT INTO ${schema}.search (type, param, value, id, system, low, high)
         SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[])`,
-      unindex: `DELETE FROM ${schema}.search s USING unnest($1::text[], $2::text[], $3::text[], $4::text[]) AS gone(type, param, value, id)
-        WHERE s.type = gone.type AND s.param = gone.param AND s.value = gone.value AND s.id = gone.id`,
+      unindex: `DELETE FROM ${schema}.search s USING unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[]) AS gone(type, param, value, id, system, low, high)
+        WHERE s.type = gone.type AND s.param = gone.param AND s.value = gone.value AND s.id = gone.id
+          AND s.system IS NOT DISTINCT FROM gone.system AND s.low IS NOT DISTINCT FROM gone.low AND s.high IS NOT DISTINCT FROM gone.high`,
     };
     texts.set(schema, found);
   }

@@ -182,7 +182,7 @@ class OpenTransaction implements Tx {
 }
 
 async function run<Row extends object>(client: PoolClient, what: Statement, values: readonly unknown[]): Promise<Row[]> {
-  const result = await client.query<Row>({ name: what.name, text: what.text, values: values as unknown[] });
+  const result = await client.query<Row>({ ...(what.name === '' ? {} : { name: what.name }), text: what.text, values: values as unknown[] });
   return result.rows;
 }
 

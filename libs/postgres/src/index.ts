@@ -2,5 +2,5 @@ export { bootstrap, dsnFor, type BootstrapOptions } from './bootstrap.js';
 export { brokenConstraint, Database, isRetryable, isUnavailable, sqlState, type DatabaseOptions, type Reader, type Tx } from './database.js';
 export { roleOf, SCHEMAS, type Schema } from './names.js';
 export { secret } from './secrets.js';
-export { statement, type Statement } from './statement.js';
+export { shapedStatement, statement, type Statement } from './statement.js';
 export { weave, type Fragment } from './fragment.js';

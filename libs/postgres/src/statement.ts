@@ -18,3 +18,19 @@ export function statement(text: string): Statement {
   }
   return found;
 }
+
+const SHAPES_AT_MOST = 500;
+const shapes = new Map<string, Statement>();
+
+/**
+ * The statement of a text that code puts together from what a caller asks for (a search): the first few hundred shapes are
+ * prepared, later ones are planned each time, so that inventive callers cannot fill the connections' memory.
+ */
+export function shapedStatement(text: string): Statement {
+  const found = shapes.get(text);
+  if (found) return found;
+  if (shapes.size >= SHAPES_AT_MOST) return { name: '', text };
+  const made = { name: `s${shapes.size}`, text };
+  shapes.set(text, made);
+  return made;
+}

@@ -1,5 +1,5 @@
 import { permits, requirePermission, type Interaction } from '@baton/access';
-import { parseSearch, validateOrRefuse, type Resource } from '@baton/fhir';
+import { parseSearch, validateOrRefuse, type Resource, type SearchQuery } from '@baton/fhir';
 import {
   aloneOnce,
   conditionalCreate,
@@ -15,12 +15,14 @@ import {
   shown,
   unknownResource,
   update,
+  type Change,
   type IdempotencyClaim,
   type ResourceAnswer,
   type StoredRow,
   type TypeRules,
 } from '@baton/fhir-store';
 import { refuse, type Caller } from '@baton/kernel';
+import type { Tx } from '@baton/postgres';
 import { recordDisclosure } from './disclosure.js';
 import { historyText, searchsetText } from './fhir-bundles.js';
 import type { Host } from './service.js';
@@ -44,7 +46,7 @@ export interface WriteOptions {
 /** The RESTful interactions of one FHIR type, as its rules allow and the caller's scopes permit. */
 export class FhirInteractions {
   constructor(
-    private readonly host: Host,
+    protected readonly host: Host,
     readonly rules: TypeRules,
   ) {}
 
@@ -82,10 +84,10 @@ export class FhirInteractions {
   async search(caller: Caller, params: URLSearchParams, handling: 'strict' | 'lenient'): Promise<FhirAnswer> {
     this.require(caller, 'search');
     const query = parseSearch(this.rules.type, params, { handling, base: this.host.fhirBase() });
-    for (const type of query.touches) {
-      if (!permits(caller, type, 'search')) throw refuse('forbidden', 'scope-missing', `The search looks at ${type}, which your scopes do not let you search.`);
-    }
-    const found = await search(this.host.database, caller, query);
+    for (const type of typesNamed(query)) requirePermission(caller, type, 'search');
+    const all = await search(this.host.database, caller, query, this.host.pages);
+    // An include that names no type brings what the caller's scopes let it read.
+    const found = { ...all, included: all.included.filter((row) => permits(caller, row.type, 'read')) };
     await this.disclosed(caller, 'search', [...found.matches, ...found.included], `${this.rules.type}?${params.toString()}`);
     return { status: 200, body: searchsetText(this.host.fhirBase(), caller, query, found) };
   }
@@ -96,7 +98,7 @@ export class FhirInteractions {
     const resource = this.valid(body);
     const condition = options.ifNoneExist;
     return answerOf(
-      await aloneOnce(this.host.database, this.rules.schema, caller, options.idempotency, (tx) =>
+      await this.carryOut(caller, options.idempotency, (tx) =>
         condition === undefined ? create(this.rules, tx, caller, { resource }) : conditionalCreate(this.rules, tx, caller, { resource }, condition, this.host.fhirBase()),
       ),
     );
@@ -106,19 +108,24 @@ export class FhirInteractions {
     if (!this.rules.update) throw notOffered(this.rules.type, 'update');
     this.require(caller, 'update');
     const resource = this.valid(body);
-    return answerOf(await aloneOnce(this.host.database, this.rules.schema, caller, options.idempotency, (tx) => update(this.rules, tx, caller, { id, resource, ifMatch: options.ifMatch })));
+    return answerOf(await this.carryOut(caller, options.idempotency, (tx) => update(this.rules, tx, caller, { id, resource, ifMatch: options.ifMatch })));
   }
 
   async patch(caller: Caller, id: string, operations: unknown, options: WriteOptions): Promise<FhirAnswer> {
     if (!this.rules.update) throw notOffered(this.rules.type, 'patch');
     this.require(caller, 'patch');
-    return answerOf(await aloneOnce(this.host.database, this.rules.schema, caller, options.idempotency, (tx) => patch(this.rules, tx, caller, { id, operations, ifMatch: options.ifMatch })));
+    return answerOf(await this.carryOut(caller, options.idempotency, (tx) => patch(this.rules, tx, caller, { id, operations, ifMatch: options.ifMatch })));
   }
 
   async remove(caller: Caller, id: string, options: WriteOptions): Promise<FhirAnswer> {
     if (!this.rules.remove) throw notOffered(this.rules.type, 'delete');
     this.require(caller, 'delete');
-    return answerOf(await aloneOnce(this.host.database, this.rules.schema, caller, options.idempotency, (tx) => remove(this.rules, tx, caller, { id, ifMatch: options.ifMatch })));
+    return answerOf(await this.carryOut(caller, options.idempotency, (tx) => remove(this.rules, tx, caller, { id, ifMatch: options.ifMatch })));
+  }
+
+  /** Carries out one write by itself: one transaction, under the service's own role. */
+  protected carryOut(caller: Caller, idempotency: IdempotencyClaim | undefined, command: (tx: Tx) => Promise<Change<ResourceAnswer>>): Promise<ResourceAnswer> {
+    return aloneOnce(this.host.database, this.rules.schema, caller, idempotency, command);
   }
 
   private require(caller: Caller, interaction: Interaction): void {
@@ -147,6 +154,14 @@ export function answerOf(answer: ResourceAnswer): FhirAnswer {
     ...(body === '' ? {} : { body }),
   };
 }
+
+/** Types besides its own that a search names, in chains and includes: each needs its scope, or answers would tell of them. */
+const typesNamed = (query: SearchQuery): Set<string> =>
+  new Set([
+    ...query.criteria.flatMap((criterion) => (criterion.kind === 'reference' ? (criterion.chain ?? []).map(({ type }) => type) : [])),
+    ...query.include.flatMap(({ source, target }) => [source, ...(target === undefined ? [] : [target])]),
+    ...query.revinclude.map(({ source }) => source),
+  ]);
 
 const COUNT_AT_MOST = 200;
 

@@ -23,8 +23,7 @@ export function sendAnswer(host: Pick<Host, 'fhirBase'>, request: BatonRequest, 
 }
 
 /** The endpoints of one FHIR type, made from its rules: `/fhir/R4/<type>`. */
-export function fhirController(host: Host, rules: TypeRules): Type {
-  const interactions = new FhirInteractions(host, rules);
+export function fhirController(host: Host, rules: TypeRules, interactions = new FhirInteractions(host, rules)): Type {
   const answer = async (request: BatonRequest, reply: FastifyReply, work: () => Promise<FhirAnswer>): Promise<void> => {
     requireJson(request.headers, queryOf(request).get('_format') ?? undefined);
     sendAnswer(host, request, reply, await work());

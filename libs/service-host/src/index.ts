@@ -1,8 +1,9 @@
 export { ConfigurationError, HostConfig, readConfig } from './config.js';
 export { openApi } from './docs.js';
 export { recordDisclosure } from './disclosure.js';
+export { refusalOf } from './answer-error.js';
 export { ifMatch, preferHandling, preferReturn, requireJson } from './fhir-headers.js';
-export { answerOf, FhirInteractions, type FhirAnswer } from './fhir-interactions.js';
+export { answerOf, FhirInteractions, type FhirAnswer, type WriteOptions } from './fhir-interactions.js';
 export { FHIR_JSON, sendResource, sendText } from './fhir-reply.js';
 export { idempotencyOf, queryOf, type BatonRequest } from './fhir-request.js';
 export { fhirController, sendAnswer } from './fhir.controller.js';

@@ -1,6 +1,6 @@
 import type { AuditGatherer, EgressPolicy, Sealer, TokenVerifier } from '@baton/access';
 import type { Caller, Clock, Refused } from '@baton/kernel';
-import type { TypeRules } from '@baton/fhir-store';
+import type { PageLinks, TypeRules } from '@baton/fhir-store';
 import type { Handlers, Transport } from '@baton/messaging';
 import type { Database, Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
@@ -17,6 +17,7 @@ export interface Host {
   /** Reads are audited through this before they are answered. */
   readonly audit: AuditGatherer;
   readonly sealer: Sealer;
+  readonly pages: PageLinks;
   readonly egress: EgressPolicy;
   readonly clock: Clock;
   readonly log: Log;
@@ -53,6 +54,8 @@ export interface Service {
   readonly workers?: (host: Host) => readonly Worker[];
   /** Nest controllers and modules of its own APIs (`/api/<service>/v1`). */
   readonly modules?: (host: Host) => readonly (DynamicModule | Type)[];
+  /** Types whose endpoints it offers in place of the service that stores them. */
+  readonly fronts?: readonly string[];
   /** Runs once after migration and before anything is answered: load a pathway, register partners. */
   readonly prepare?: (host: Host) => Promise<void>;
   /** Told of each refusal of a request, after its transaction was rolled back: to count what was refused. */

@@ -1,4 +1,5 @@
 import { AuditGatherer, AuditTables1700000000000, egressPolicy, issuerAddresses, localKeys, makeAuditPartitions, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
+import { PageLinks } from '@baton/fhir-store';
 import { crashPoint, systemClock, type Clock } from '@baton/kernel';
 import { consume, LogTails, PostgresTransport, Relay, type Consumer } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
@@ -51,9 +52,10 @@ export async function startServices(options: StartOptions): Promise<Running> {
   const readiness: Pick<Worker, 'name' | 'health'>[] = [];
   const modules: (DynamicModule | Type)[] = [];
   const controllers: Type[] = [];
+  const fronted = new Set(options.services.flatMap(({ fronts }) => fronts ?? []));
   for (const [service, host] of hosts) {
     modules.push(...(service.modules?.(host) ?? []));
-    controllers.push(...service.types.map((rules) => fhirController(host, rules)));
+    controllers.push(...service.types.filter(({ type }) => !fronted.has(type)).map((rules) => fhirController(host, rules)));
   }
   const [first] = hosts.values();
   controllers.push(operationsController(first!, () => readiness));
@@ -88,6 +90,7 @@ interface Shared {
   readonly audit: Database;
   readonly issuer: Awaited<ReturnType<typeof openIssuerKeys>>;
   readonly sealer: Sealer;
+  readonly pages: PageLinks;
   readonly metrics: Metrics;
   tails: LogTails | undefined;
 }
@@ -96,7 +99,7 @@ async function openShared({ config, dsnOf }: StartOptions): Promise<Shared> {
   const audit = await Database.open({ dsn: dsnOf('audit'), schema: 'audit', migrations: [AuditTables1700000000000], poolSize: 1 });
   await audit.migrate();
   await makeAuditPartitions(audit);
-  return { bound: '', audit, issuer: await openIssuerKeys(config.BATON_HOME), sealer: await Sealer.open(config.BATON_HOME), metrics: new Metrics(), tails: undefined };
+  return { bound: '', audit, issuer: await openIssuerKeys(config.BATON_HOME), sealer: await Sealer.open(config.BATON_HOME), pages: await PageLinks.open(config.BATON_HOME), metrics: new Metrics(), tails: undefined };
 }
 
 async function openHost(options: StartOptions, shared: Shared, service: Service): Promise<Host> {
@@ -114,6 +117,7 @@ async function openHost(options: StartOptions, shared: Shared, service: Service)
     tokens,
     audit: new AuditGatherer(database),
     sealer: shared.sealer,
+    pages: shared.pages,
     egress: egressPolicy(env),
     clock: options.clock ?? systemClock,
     log: openLog(options.services.length > 1 ? `${options.name}.${service.name}` : service.name, config.BATON_LOG_LEVEL),

@@ -1,0 +1,28 @@
+import { fhirController, type Service } from '@baton/service-host';
+import { Module, type DynamicModule } from '@nestjs/common';
+import { gatewayController } from './gateway.controller.js';
+import { GatewayInteractions } from './gateway.interactions.js';
+import { GatewayTables1700000000000 } from './gateway.tables.js';
+
+@Module({})
+class GatewayModule {}
+
+/** Types whose writes may reach across services: a Patient's link to a person is consent's business too. */
+const FRONTED = ['Patient'];
+
+/** The gateway over these services: it composes their commands, without their workers. */
+export function gateway(services: readonly Service[]): Service {
+  const types = services.flatMap((service) => service.types);
+  return {
+    name: 'gateway',
+    migrations: [GatewayTables1700000000000],
+    types: [],
+    publishes: false,
+    fronts: FRONTED,
+    modules: (host): DynamicModule[] => {
+      const interactions = new Map(types.map((rules) => [rules.type, new GatewayInteractions(host, rules)]));
+      const fronted = types.filter(({ type }) => FRONTED.includes(type)).map((rules) => fhirController(host, rules, interactions.get(rules.type)));
+      return [{ module: GatewayModule, controllers: [...fronted, gatewayController(host, types, interactions, [])] }];
+    },
+  };
+}
