@@ -84,8 +84,8 @@ const RESOURCE_COLUMNS: readonly PublishedColumn[] = [
   column('category', 'text', 'What a decision must open for others to see it (CATEGORIES)'),
   optional('context', 'text', 'ServiceRequest id of the referral it belongs to'),
   column('last_updated', 'timestamp with time zone', 'meta.lastUpdated, milliseconds'),
-  column('deleted', 'boolean', 'The version is a deletion; body then holds type and id only'),
-  column('body', 'jsonb', 'The resource as it is served, meta included'),
+  column('deleted', 'boolean', 'The version is a deletion; body then holds type, id and meta only'),
+  column('body', 'json', 'The resource as it is served, meta included'),
 ];
 
 /** Every relation that one service reads of another. */
@@ -95,7 +95,7 @@ export const RELATIONS: readonly PublishedRelation[] = [
     name: 'history_v1',
     schemas: RESOURCE_SCHEMAS,
     says: 'Every version of each resource; visibility applies to each row by itself.',
-    columns: [...RESOURCE_COLUMNS, column('method', 'text', 'HTTP verb that made the version: POST, PUT, PATCH or DELETE')],
+    columns: [...RESOURCE_COLUMNS.filter(({ name }) => name !== 'deleted'), column('method', 'text', 'HTTP verb that made the version: POST, PUT, PATCH or DELETE (the body then holds type, id and meta only)')],
   },
   {
     name: 'search_v1',
@@ -103,14 +103,12 @@ export const RELATIONS: readonly PublishedRelation[] = [
     says: 'One row per value of a search parameter of the present version of a resource that is not deleted.',
     columns: [
       column('type', 'text', 'FHIR resource type'),
+      column('param', 'text', 'Search parameter, aliases resolved, e.g. `subject`; `subject:identifier` for the identifier of a reference'),
+      column('value', 'text', 'token: the code; reference: `Type/id` or an absolute URL; string: folded; date: first instant, ISO 8601 in UTC; uri: as it came'),
       column('id', 'text', 'Logical id'),
-      column('param', 'text', 'Search parameter, e.g. `patient`, `status`'),
-      optional('system', 'text', 'token, quantity: the system; reference: the target type'),
-      optional('value', 'text', 'token: the code; reference: the target id (an absolute URL where it is not ours); uri; string: as it came'),
-      optional('folded', 'text', 'string: without case and accents, for matching'),
-      optional('low', 'timestamp with time zone', 'date: first instant of the period the value covers'),
-      optional('high', 'timestamp with time zone', 'date: first instant after it'),
-      optional('number', 'numeric', 'number, quantity: the value'),
+      optional('system', 'text', 'token, quantity: the system; string: the text as it came, where folding changed it'),
+      optional('low', 'double precision', 'date: first instant it covers, epoch milliseconds; number, quantity: lower bound of its precision'),
+      optional('high', 'double precision', 'date: first instant after it, null for an open end; number, quantity: upper bound'),
     ],
   },
   {
