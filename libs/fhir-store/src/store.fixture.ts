@@ -2,7 +2,7 @@ import { AuditTables1700000000000 } from '@baton/access';
 import type { Resource } from '@baton/fhir';
 import type { Caller } from '@baton/kernel';
 import { inboxTables, logTables, outboxTables, relayTables } from '@baton/messaging';
-import type { Database } from '@baton/postgres';
+import type { Database, Schema } from '@baton/postgres';
 import { createTestDatabase, type TestDatabase } from '@baton/testing';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { publish, resourceTables } from './tables.js';
@@ -15,6 +15,16 @@ class Tables1700000000001 implements MigrationInterface {
   }
   async down(): Promise<void> {}
 }
+
+/** The other services' resources: none, but there. */
+const empty = (schema: Schema): new () => MigrationInterface =>
+  class Resources1700000000003 implements MigrationInterface {
+    name = 'Resources1700000000003';
+    async up(runner: QueryRunner): Promise<void> {
+      await runner.query(resourceTables(schema));
+    }
+    async down(): Promise<void> {}
+  };
 
 class Access1700000000002 implements MigrationInterface {
   name = 'Access1700000000002';
@@ -41,7 +51,8 @@ export interface Store {
 export async function openStore(): Promise<Store> {
   const test = await createTestDatabase();
   await test.open('audit', [AuditTables1700000000000]);
-  const consent = await test.open('consent', [Access1700000000002]);
+  const consent = await test.open('consent', [Access1700000000002, empty('consent')]);
+  for (const schema of ['directory', 'notifications', 'referrals'] as const) await test.open(schema, [empty(schema)]);
   const database = await test.open('episodes', [Tables1700000000001]);
   return {
     test,

@@ -1,0 +1,52 @@
+import { mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { HostConfig, startServices, readConfig, type Running } from '@baton/service-host';
+import { SERVICES, withLoopback } from '@baton/standalone';
+import { createTestDatabase, type TestDatabase } from '@baton/testing';
+import type { Clock } from '@baton/kernel';
+
+/** A whole Baton on a database of its own, with real HTTP. */
+export interface BatonUnderTest {
+  readonly address: string;
+  readonly fhirBase: string;
+  /** Where its keys are, those of the demo partners included. */
+  readonly home: string;
+  readonly database: TestDatabase;
+  /** Stops it and starts it again on the same database and port. */
+  restart(): Promise<void>;
+  stop(): Promise<void>;
+}
+
+export interface BatonOptions {
+  /** Pathway file or folder; the Greater Manchester example if left out. */
+  readonly pathway?: string;
+  readonly env?: Readonly<Record<string, string>>;
+  readonly clock?: Clock;
+}
+
+/** Starts a Baton for a spec file; stop it in `afterAll`. */
+export async function startBaton({ pathway, env = {}, clock }: BatonOptions = {}): Promise<BatonUnderTest> {
+  const home = await mkdtemp(join(tmpdir(), 'baton-'));
+  const database = await createTestDatabase();
+  const given = withLoopback({ BATON_HOME: home, BATON_PORT: '0', BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });
+  const start = (port: string): Promise<Running> =>
+    startServices({ config: readConfig(HostConfig, { ...given, BATON_PORT: port }), env: given, services: SERVICES, dsnOf: (schema) => database.dsn(schema), name: 'standalone', ...(clock ? { clock } : {}) });
+  let running = await start('0');
+  return {
+    address: running.address,
+    fhirBase: running.fhirBase,
+    home,
+    database,
+    restart: async () => {
+      const { port } = new URL(running.address);
+      await running.stop();
+      running = await start(port);
+    },
+    stop: async () => {
+      await running.stop();
+      await database.drop();
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
