@@ -1,1 +1,1 @@
-export {};
+export type { Decision } from './decision.js';
