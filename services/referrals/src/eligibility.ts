@@ -103,8 +103,8 @@ function ageFaults(service: PathwayService, birthDate: string | undefined, today
 
 /** No known address stands against nobody: someone without a fixed home is helped where they are. */
 function localityFaults(pathway: Pathway, service: PathwayService, places: readonly string[], site: string | undefined): Violation[] {
-  const chosen = site === undefined ? undefined : service.sites.find((each) => locationId(pathway.id, service.id, each.id) === site);
-  if (site !== undefined && !chosen) return [fault('unknown-site', `${service.name} has no such site.`, 'ServiceRequest.locationReference')];
+  const chosen = siteOf(pathway, service, site);
+  if (site !== undefined && !chosen) return siteFaults(pathway, service, site);
   if (places.length === 0) return [];
   const named = new Set(places.map(folded));
   const homes = pathway.localities.filter((locality) => [locality.code, locality.name, ...locality.places].some((name) => named.has(folded(name)))).map((locality) => locality.code);
@@ -116,6 +116,12 @@ function localityFaults(pathway: Pathway, service: PathwayService, places: reado
   return faults;
 }
 
+const siteOf = (pathway: Pathway, service: PathwayService, site: string | undefined) => service.sites.find((each) => locationId(pathway.id, service.id, each.id) === site);
+
+/** A site that is named is one of the service's. */
+export const siteFaults = (pathway: Pathway, service: PathwayService, site: string | undefined): Violation[] =>
+  site === undefined || siteOf(pathway, service, site) ? [] : [fault('unknown-site', `${service.name} has no such site.`, 'ServiceRequest.locationReference')];
+
 const folded = (name: string): string => name.trim().toLowerCase();
 
 function exclusionFaults(service: PathwayService, codings: ReferralToJudge['codings']): Violation[] {
@@ -125,7 +131,8 @@ function exclusionFaults(service: PathwayService, codings: ReferralToJudge['codi
     .map((exclusion) => fault(`excluded-${exclusion.code}`, `${service.name} is not for this: ${exclusion.display}.`, 'ServiceRequest.reasonCode'));
 }
 
-function contentFaults(service: PathwayService, contains: readonly ReferralContent[]): Violation[] {
+/** What the pathway demands of a referral, and is not in it. */
+export function contentFaults(service: PathwayService, contains: readonly ReferralContent[]): Violation[] {
   return service.referralMustContain
     .filter((content) => !contains.includes(content))
     .map((content) => fault(`${content}-missing`, `A referral to ${service.name} says: ${REFERRAL_CONTENT.codes[content].toLowerCase()}.`, 'ServiceRequest', 'required'));
