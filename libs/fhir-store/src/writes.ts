@@ -69,7 +69,7 @@ export async function update(rules: TypeRules, tx: Tx, caller: Caller, input: Up
 export async function patch(rules: TypeRules, tx: Tx, caller: Caller, input: PatchInput): Promise<Change<ResourceAnswer>> {
   if (!rules.update) throw notOffered(rules.type, 'patch');
   const current = await lockForChange(rules, tx, caller, input);
-  const resource = validateOrRefuse(applyPatch(contentOf(current) as Resource, input.operations), rules.type);
+  const resource = validateOrRefuse(applyPatch(contentOf(current), input.operations), rules.type);
   return amend(rules, tx, caller, current, resource, 'PATCH');
 }
 
