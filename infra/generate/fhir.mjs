@@ -35,7 +35,7 @@ export const STRUCTURES: Readonly<Record<string, Readonly<Record<string, string>
 /** Value sets that codes are bound to with strength \`required\`, with the code system if it is one. */
 export const CODES: Readonly<Record<string, { readonly system?: string; readonly codes: readonly string[] }>> = {\n${lines(codes)}};\n`,
   'search-parameters.ts': `${HEAD}
-import type { OfficialSearchParameter } from '../search-parameters.js';
+import type { OfficialSearchParameter } from '../official-search-parameter.js';
 
 /** The official search parameters per type; those of every resource under \`Resource\`. */
 export const SEARCH_PARAMETERS: Readonly<Record<string, Readonly<Record<string, OfficialSearchParameter>>>> = {\n${nested(drawSearchParameters(searchParameters(), owned))}};\n`,

@@ -96,10 +96,10 @@ describe('a resource in the store', () => {
   it('keeps in its index what its present version says, and nothing of the versions before', async () => {
     const { id } = await make();
     await alone(store.database, 'episodes', trust, (tx) => update(flags, tx, trust, { id, resource: { ...flag(), identifier: [{ system: 'urn:x', value: '7' }] } }));
-    const rows = (await store.test.admin('SELECT param, value, system FROM episodes.search WHERE id = $1 ORDER BY param', [id])) as object[];
+    const rows = await store.test.admin('SELECT param, value, system FROM episodes.search WHERE id = $1 ORDER BY param', [id]);
     expect(rows).toContainEqual({ param: 'identifier', value: '7', system: 'urn:x' });
     await alone(store.database, 'episodes', trust, (tx) => update(flags, tx, trust, { id, resource: flag() }));
-    const after = (await store.test.admin('SELECT param FROM episodes.search WHERE id = $1', [id])) as { param: string }[];
+    const after = await store.test.admin<{ param: string }>('SELECT param FROM episodes.search WHERE id = $1', [id]);
     expect(after.map(({ param }) => param)).not.toContain('identifier');
   });
 });
@@ -164,8 +164,8 @@ describe('a write', () => {
   async function untilBlocked(): Promise<void> {
     const deadline = Date.now() + 5000;
     while (Date.now() < deadline) {
-      const [{ n }] = (await store.test.admin(`SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted`)) as [{ n: number }];
-      if (n > 0) return;
+      const [waiting] = await store.test.admin<{ n: number }>(`SELECT count(*)::int AS n FROM pg_locks WHERE NOT granted`);
+      if (waiting!.n > 0) return;
       await new Promise((resolve) => setTimeout(resolve, 5));
     }
     throw new Error('nothing waits');

@@ -3,7 +3,7 @@ import { foldText } from './fold-text.js';
 import { precisionBounds } from './number-bounds.js';
 import { parseReference } from './reference.js';
 import type { ValueKind } from './compiled-path.js';
-import type { SearchParameterKind } from './search-parameters.js';
+import type { SearchParameterKind } from './official-search-parameter.js';
 
 /** An index entry without its parameter; `identifier` marks the second entry of a reference. */
 export interface IndexValue {

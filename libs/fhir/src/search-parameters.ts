@@ -1,17 +1,7 @@
 import { SEARCH_PARAMETERS } from './generated/search-parameters.js';
 import { INDEXED_PARAMETERS } from './indexed-parameters.js';
+import type { OfficialSearchParameter } from './official-search-parameter.js';
 import { isOwnedType } from './types.js';
-
-export type SearchParameterKind = 'token' | 'reference' | 'string' | 'date' | 'uri' | 'number' | 'quantity';
-
-/** A search parameter as R4 defines it, for one type. */
-export interface OfficialSearchParameter {
-  readonly type: SearchParameterKind;
-  /** FHIRPath, only the part about this type. */
-  readonly expression: string;
-  /** Types a reference may lead to; absent: any. */
-  readonly target?: readonly string[];
-}
 
 export interface SearchParameter extends OfficialSearchParameter {
   /** The name in a query: `birthdate`. */

@@ -1,5 +1,5 @@
 import { coding, CARER_INFORMED, EXTENSIONS, healthcareServiceId, IDENTIFIERS, organizationId, PRIMARY_REASON } from '@baton/contracts';
-import { withCheckDigit, type Bundle } from '@baton/fhir';
+import { withCheckDigit, type Bundle, type FhirResource } from '@baton/fhir';
 
 const GIVEN = ['Amira', 'Ben', 'Callum', 'Daisy', 'Elif', 'Farid', 'Grace', 'Hassan', 'Isla', 'Jay', 'Kiran', 'Leah'];
 const FAMILY = ['Example', 'Sample', 'Specimen', 'Trial', 'Pattern', 'Model', 'Draft', 'Proof'];
@@ -39,7 +39,7 @@ export interface ExampleOptions {
  * A transaction Bundle that `rapid-response` may post to `/fhir/R4` and that Safe Zones is eligible for: a young person, an
  * alert, and the referral.
  */
-export function exampleReferral({ index, seed = 1, today, priority }: ExampleOptions): Bundle {
+export function exampleReferral({ index, seed = 1, today, priority }: ExampleOptions): Bundle<FhirResource> {
   const next = random(seed * 1_000_003 + index);
   const pick = <Item>(from: readonly Item[]): Item => from[Math.floor(next() * from.length)]!;
   const [patient, flag] = [`urn:uuid:${uuid(next)}`, `urn:uuid:${uuid(next)}`];
