@@ -48,7 +48,9 @@ export function acknowledgementWorker({ database, log }: Pick<Host, 'database' |
     if (!stopped) again();
   };
   const again = (): void => {
-    timer = setTimeout(() => (looking = look()), everyMs);
+    timer = setTimeout(() => {
+      looking = look();
+    }, everyMs);
   };
 
   return {

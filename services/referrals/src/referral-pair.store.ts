@@ -28,7 +28,7 @@ export async function taskAlong(tx: Tx, caller: Caller, referral: Referral, reas
 /** The ServiceRequest's next version, as the referral shows in it now. */
 export async function requestAlong(tx: Tx, caller: Caller, referral: Referral, reason: CodeableConcept | undefined): Promise<Put> {
   const row = await lockOther(tx, caller, 'ServiceRequest', referral.id);
-  const put = amended(row, shownInRequest(contentOf(row) as Resource, referral, reason), tx.now);
+  const put = amended(row, shownInRequest(contentOf(row), referral, reason), tx.now);
   return inStep(put, referral.serviceRequestVersion);
 }
 

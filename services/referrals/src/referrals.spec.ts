@@ -60,7 +60,7 @@ async function referred(more: object = {}): Promise<{ patient: string; id: strin
 }
 
 const moved = async (task: Resource, partner: string, change: object): Promise<Kept> => {
-  const { body } = await partners.put(partner, { ...(await stored('Task', task.id!)), ...change });
+  const { body } = await partners.put(partner, { ...(await stored('Task', task.id)), ...change });
   return JSON.parse(body) as Kept;
 };
 
@@ -123,6 +123,23 @@ describe('a new referral', () => {
   it('is refused by a route the pathway does not hold', async () => {
     const patient = await around.youngPerson('childrens-services');
     expect(rulesOf(await refusal(partners.refer('childrens-services', referralOf(patient))))).toEqual(['no-route']);
+  });
+
+  it('waits, and is told behind how many, where the chosen site is full', async () => {
+    const north = { locationReference: [{ reference: `Location/${SAFE_ZONES}.north` }] };
+    const refer = async () => {
+      const patient = await around.youngPerson(TRUST, { patient: { address: [{ city: 'Prestwich' }] } });
+      return row((await partners.refer(TRUST, referralOf(patient, north))).id);
+    };
+    for (let i = 0; i < 12; i++) {
+      const { id, task } = await refer();
+      expect(await stored('Task', task)).not.toHaveProperty('businessStatus');
+      await around.test.admin(`UPDATE referrals.referral SET status = 'accepted' WHERE id = $1`, [id]);
+    }
+    await refer();
+    const { id, task } = await refer();
+    expect(await stored('Task', task)).toMatchObject({ status: 'requested', businessStatus: { coding: [{ code: 'waiting' }], text: 'Waits for room; ahead: 1' } });
+    expect((await eventsOf(id))[0]).toMatchObject({ data: { businessStatus: 'waiting' } });
   });
 
   it("answers the same for another partner's Patient as for one that never was", async () => {

@@ -141,7 +141,7 @@ export function shownInRequest(resource: Resource, referral: Referral, reason: C
   const { extension, ...content } = resource as unknown as ServiceRequest & Resource;
   const others = (extension ?? []).filter((each) => each.url !== REQUEST_STATUS_REASON);
   const extensions = status === 'active' || status === 'completed' || !reason ? others : [...others, { url: REQUEST_STATUS_REASON, valueCodeableConcept: reason }];
-  return { ...content, status, ...(extensions.length === 0 ? {} : { extension: extensions }) } as unknown as Resource;
+  return { ...content, status, ...(extensions.length === 0 ? {} : { extension: extensions }) };
 }
 
 /** The reason a referrer gives for taking a referral back, where the ServiceRequest says one. */

@@ -41,7 +41,8 @@ const standsAsMade = (name: string): Violation => ({
 
 /** What Baton shows in elements that partners write too. */
 function batonsOwn(before: Resource, after: Resource): Violation[] {
-  const [was, is] = [before as unknown as Task, after as unknown as Task];
+  const was = before as unknown as Task;
+  const is = after as unknown as Task;
   const wait = (task: Task) => (task.extension ?? []).filter((each) => each.url === EXTENSIONS.expectedWait);
   return [
     ...(sameJson(batonsOutputs(was), batonsOutputs(is)) ? [] : [setByBaton('Task.output')]),

@@ -39,7 +39,7 @@ export function shownInTask(resource: Resource, referral: Referral, now: Date): 
     lastModified: now.toISOString(),
     ...(outputs.length === 0 ? {} : { output: outputs }),
     ...(extensions.length === 0 ? {} : { extension: extensions }),
-  } as Resource;
+  };
 }
 
 function businessConcept(referral: Referral, code: keyof typeof BUSINESS_STATUS.codes): CodeableConcept {

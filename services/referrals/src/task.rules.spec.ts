@@ -54,7 +54,7 @@ const ENDS: Step[][] = [
 function sent(task: Task & Resource, { by, to, reason, reviewDate, outcome }: Step): Resource {
   const { statusReason: _reason, ...kept } = task;
   const why = reason === undefined ? {} : { statusReason: { coding: [coding(STATUS_REASON, reason)] } };
-  if (by === TRUST) return { ...kept, status: to, ...why } as Resource;
+  if (by === TRUST) return { ...kept, status: to, ...why };
   const { extension: _extension, output, ...rest } = kept;
   const episode = (output ?? []).filter((each) => each.type.coding?.[0]?.code === 'episode');
   const outputs = [...episode, ...(outcome === undefined ? [] : [{ type: { coding: [coding(TASK_OUTPUT, 'outcome')] }, valueCodeableConcept: { coding: [coding(OUTCOME, outcome)] } }])];
@@ -64,7 +64,7 @@ function sent(task: Task & Resource, { by, to, reason, reviewDate, outcome }: St
     ...why,
     ...(reviewDate === undefined ? {} : { extension: [{ url: EXTENSIONS.reviewDate, valueDate: reviewDate }] }),
     ...(outputs.length === 0 ? {} : { output: outputs }),
-  } as Resource;
+  };
 }
 
 /** What the pure rules say of a step, or the names of the rules it breaks. */
@@ -80,6 +80,17 @@ function expected(referral: Referral, { by, to }: Step, grounds: Grounds, contac
 async function stored(type: string, id: string): Promise<Resource> {
   const [row] = await around.test.admin<{ body: Resource }>('SELECT body FROM referrals.resource WHERE type = $1 AND id = $2', [type, id]);
   return row!.body;
+}
+
+/** Whether a write moved the Task, or which rules stood against it. */
+async function outcomeOf(write: Promise<unknown>): Promise<'moved' | string[]> {
+  try {
+    await write;
+    return 'moved';
+  } catch (error) {
+    if (error instanceof Refused) return error.violations.map((violation) => violation.rule);
+    throw error;
+  }
 }
 
 describe('a Task, through any sequence of PUTs', () => {
@@ -100,10 +111,7 @@ describe('a Task, through any sequence of PUTs', () => {
           const task = (await stored('Task', model.task)) as Task & Resource;
           const sending = sent(task, each);
           const wanted = expected(model, each, groundsOf(sending as unknown as Task), contact);
-          const got = await partners.put(each.by, sending).then(
-            () => 'moved' as const,
-            (error: unknown) => (error instanceof Refused ? error.violations.map((violation) => violation.rule) : Promise.reject(error)),
-          );
+          const got = await outcomeOf(partners.put(each.by, sending));
           expect(got).toEqual(Array.isArray(wanted) ? wanted : 'moved');
           const now = (await around.referrals.transaction((tx) => lockReferral(tx, id)))!.state;
           if (!Array.isArray(wanted)) {

@@ -55,5 +55,5 @@ async function ruling(tx: Tx, caller: Caller, before: Referral, { referral, even
 function withoutStaleReason(before: Resource, resource: Resource, line: Transition): Resource {
   if (line.needs.includes('reason') || !sameJson(before['statusReason'], resource['statusReason'])) return resource;
   const { statusReason: _stale, ...rest } = resource;
-  return rest as Resource;
+  return rest;
 }

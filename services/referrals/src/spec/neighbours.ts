@@ -1,5 +1,6 @@
+/* eslint-disable no-restricted-syntax -- This stands in for the services that publish these relations. */
 import { AuditTables1700000000000, makeAuditPartitions } from '@baton/access';
-import { healthcareServiceId, organizationId, Pathway, recipientsOf } from '@baton/contracts';
+import { healthcareServiceId, locationId, organizationId, Pathway, recipientsOf } from '@baton/contracts';
 import type { Resource } from '@baton/fhir';
 import { publish, resourceTables } from '@baton/fhir-store';
 import { newId } from '@baton/kernel';
@@ -83,6 +84,7 @@ async function publishPathway(test: TestDatabase, pathway: Pathway, keep: Neighb
   for (const service of pathway.services) {
     const id = healthcareServiceId(pathway.id, service.id);
     await keep('directory', { resourceType: 'HealthcareService', id }, { owner: 'baton', category: 'directory' });
+    for (const site of service.sites) await keep('directory', { resourceType: 'Location', id: locationId(pathway.id, service.id, site.id) }, { owner: 'baton', category: 'directory' });
     await test.admin(`INSERT INTO directory.loaded VALUES ($1, $2, $3, $4, $5, NULL, $6)`, [id, service.id, pathway.id, pathway.version, '2025-04-01T00:00:00+01:00', JSON.stringify(pathway)]);
     for (const [i, partner] of recipientsOf(pathway, service.id).entries()) await test.admin('INSERT INTO directory.recipient VALUES ($1, $2, $3)', [id, partner, i === 0 ? 'provider' : 'delivery']);
   }
