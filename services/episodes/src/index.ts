@@ -1,1 +1,2 @@
-export {};
+export { episodes } from './episodes.module.js';
+export { EpisodesTables1700000000000 } from './migrations/episodes.migration.js';
