@@ -29,7 +29,7 @@ export interface DatabaseOptions {
   /** Schema the service owns; its migrations are noted there. */
   readonly schema: string;
   readonly migrations?: readonly (new () => MigrationInterface)[];
-  /** Connections at most. About 8 serve two cores best: more cost CPU and give nothing. */
+  /** Connections at most, 2 at least (migration holds one as its lock). About 8 serve two cores best: more cost CPU and give nothing. */
   readonly poolSize?: number;
   /** Milliseconds an idle transaction may live before the server ends it (it would hold the relay back). */
   readonly idleInTransactionMs?: number;

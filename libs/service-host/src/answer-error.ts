@@ -1,18 +1,23 @@
 import { auditOf, writeAudit } from '@baton/access';
+import { resourceType } from '@baton/contracts';
+import { notOffered } from '@baton/fhir-store';
 import { refuse, Refused, type Caller } from '@baton/kernel';
 import { isRetryable, isUnavailable } from '@baton/postgres';
 import type { FastifyReply } from 'fastify';
 import type { BatonRequest } from './fhir-request.js';
 import { sendRefusal, sendResource } from './fhir-reply.js';
 import { errorFields } from './log.js';
-import type { Host, Service } from './service.js';
+import type { Host } from './service.js';
+
+/** Tells the services of a process that a request was refused. */
+export type OnRefused = (caller: Caller, refused: Refused) => Promise<void>;
 
 /**
  * The one place where an error becomes an answer: a refusal its OperationOutcome, a database that is away 503, and
  * anything else a 500 that says nothing but the request's id, with a log line to find it by.
  */
-export async function answerError(host: Host, services: readonly Service[], error: unknown, request: BatonRequest, reply: FastifyReply): Promise<void> {
-  const refused = refusalOf(error);
+export async function answerError(host: Host, onRefused: OnRefused, error: unknown, request: BatonRequest, reply: FastifyReply): Promise<void> {
+  const refused = nothingThere(error) ? unanswered(request) : refusalOf(error);
   if (!refused) {
     host.log.error('request failed', { requestId: request.caller?.requestId ?? String(request.id), method: request.method, route: request.routeOptions?.url ?? '', ...errorFields(error) });
     sendResource(reply, 500, {
@@ -21,18 +26,28 @@ export async function answerError(host: Host, services: readonly Service[], erro
     });
     return;
   }
-  if (request.caller) await recordRefusal(host, services, request.caller, refused);
+  if (request.caller) await recordRefusal(host, onRefused, request.caller, refused);
   sendRefusal(reply, refused);
 }
 
 /** A refusal leaves an audit entry, in a transaction of its own; the same row for what is hidden and for what never was. */
-async function recordRefusal(host: Host, services: readonly Service[], caller: Caller, refused: Refused): Promise<void> {
+async function recordRefusal(host: Host, onRefused: OnRefused, caller: Caller, refused: Refused): Promise<void> {
   try {
     await writeAudit(host.database, [auditOf(caller, { interaction: 'refuse', outcome: 'refused', rule: refused.violations[0].rule })]);
-    for (const service of services) await service.onRefused?.(host, caller, refused);
+    await onRefused(caller, refused);
   } catch (error) {
     host.log.error('a refusal could not be audited', { requestId: caller.requestId, ...errorFields(error) });
   }
+}
+
+const nothingThere = (error: unknown): boolean => !(error instanceof Refused) && (error as FastifyFailure | null)?.getStatus?.() === 404;
+
+/** What is said where no route is: the method is wrong, the type is not offered, or there is nothing at all. */
+function unanswered(request: BatonRequest): Refused {
+  const [, type] = /^\/fhir\/R4\/([A-Z][A-Za-z]*)/.exec(request.url) ?? [];
+  if (type === undefined) return refuse('unknown', 'address-unknown', 'There is nothing at this address.');
+  if (resourceType(type)) return notOffered(type, `${request.method} at this address`);
+  return refuse('unknown', 'type-not-offered', 'This type is not offered here; /fhir/R4/metadata says which are.', { code: 'not-supported' });
 }
 
 interface FastifyFailure {

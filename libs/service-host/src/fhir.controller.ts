@@ -1,7 +1,7 @@
 import { outcomeOfSuccess } from '@baton/fhir';
-import { notOffered, type TypeRules } from '@baton/fhir-store';
+import type { TypeRules } from '@baton/fhir-store';
 import { refuse } from '@baton/kernel';
-import { All, Controller, Delete, Get, Param, Patch, Post, Put, Req, Res, type Type } from '@nestjs/common';
+import { Controller, Delete, Get, Param, Patch, Post, Put, Req, Res, type Type } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { type FastifyReply } from 'fastify';
 import { ifMatch, notModified, preferHandling, preferReturn, requireJson } from './fhir-headers.js';
@@ -85,16 +85,6 @@ export function fhirController(host: Host, rules: TypeRules, interactions = new 
     @Delete(':id')
     remove(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
       return answer(request, reply, () => interactions.remove(request.caller, id, { ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) }));
-    }
-
-    @All()
-    otherOnType() {
-      throw notOffered(rules.type, 'this method');
-    }
-
-    @All(':id')
-    otherOnInstance() {
-      throw notOffered(rules.type, 'this method');
     }
   }
   Object.defineProperty(FhirController, 'name', { value: `${rules.type}Controller` });

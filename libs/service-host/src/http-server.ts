@@ -5,10 +5,10 @@ import { Catch, Module, type ArgumentsHost, type DynamicModule, type ExceptionFi
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { answerError } from './answer-error.js';
+import { answerError, type OnRefused } from './answer-error.js';
 import type { BatonRequest } from './fhir-request.js';
 import { sendRefusal } from './fhir-reply.js';
-import type { Host, Service } from './service.js';
+import type { Host } from './service.js';
 
 /** Bytes a body may have; message Bundles and transactions carry several resources. */
 const BODY_AT_MOST = 1_048_576;
@@ -24,11 +24,11 @@ interface Server {
 }
 
 /** Builds the HTTP server of one process: parsers, identity, error answers, and the modules of its services. */
-export async function httpServer(host: Host, services: readonly Service[], modules: readonly (DynamicModule | Type)[], controllers: readonly Type[]): Promise<Server> {
+export async function httpServer(host: Host, onRefused: OnRefused, modules: readonly (DynamicModule | Type)[], controllers: readonly Type[]): Promise<Server> {
   const adapter = new FastifyAdapter({ bodyLimit: BUNDLE_AT_MOST, routerOptions: { maxParamLength: 256 }, forceCloseConnections: 'idle', genReqId: () => '' });
   const app = await NestFactory.create<NestFastifyApplication>(rootModule(modules, controllers), adapter, { logger: false, bodyParser: false, abortOnError: false });
   const fastify = adapter.getInstance();
-  const onError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => answerError(host, services, error, request as BatonRequest, reply);
+  const onError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => answerError(host, onRefused, error, request as BatonRequest, reply);
 
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(['application/json', 'application/fhir+json', 'application/json-patch+json'], { parseAs: 'string' }, async (request: FastifyRequest, body: string) => {
@@ -50,10 +50,11 @@ export async function httpServer(host: Host, services: readonly Service[], modul
     requestsSeen(host).observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, reply.elapsedTime / 1000);
   });
 
+  // Errors of hooks and parsers come before any controller: they are answered in the same way, not in Nest's.
+  fastify.setErrorHandler(onError);
+  adapter.setErrorHandler = () => fastify;
   app.useGlobalFilters(new EveryError(onError));
   await app.init();
-  // Errors of hooks and parsers come before any controller: they are answered in the same way.
-  fastify.setErrorHandler(onError);
   return { app };
 }
 

@@ -1,6 +1,6 @@
 import { AuditGatherer, AuditTables1700000000000, egressPolicy, issuerAddresses, localKeys, makeAuditPartitions, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
 import { PageLinks } from '@baton/fhir-store';
-import { crashPoint, systemClock, type Clock } from '@baton/kernel';
+import { crashPoint, systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
 import { consume, LogTails, PostgresTransport, Relay, type Consumer } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
@@ -59,7 +59,10 @@ export async function startServices(options: StartOptions): Promise<Running> {
   }
   const [first] = hosts.values();
   controllers.push(operationsController(first!, () => readiness));
-  const { app } = await httpServer(first!, options.services, modules, controllers);
+  const onRefused = async (caller: Caller, refused: Refused): Promise<void> => {
+    for (const [service, host] of hosts) await service.onRefused?.(host, caller, refused);
+  };
+  const { app } = await httpServer(first!, onRefused, modules, controllers);
   mountDocs(app, options.name);
   await app.listen(options.config.BATON_PORT, options.config.BATON_HOST);
   shared.bound = await app.getUrl();
@@ -96,7 +99,7 @@ interface Shared {
 }
 
 async function openShared({ config, dsnOf }: StartOptions): Promise<Shared> {
-  const audit = await Database.open({ dsn: dsnOf('audit'), schema: 'audit', migrations: [AuditTables1700000000000], poolSize: 1 });
+  const audit = await Database.open({ dsn: dsnOf('audit'), schema: 'audit', migrations: [AuditTables1700000000000], poolSize: 2 });
   await audit.migrate();
   await makeAuditPartitions(audit);
   return { bound: '', audit, issuer: await openIssuerKeys(config.BATON_HOME), sealer: await Sealer.open(config.BATON_HOME), pages: await PageLinks.open(config.BATON_HOME), metrics: new Metrics(), tails: undefined };
