@@ -51,7 +51,18 @@ export async function transact(host: Host, registry: Registry, caller: Caller, b
 async function inOneTransaction(tx: Tx, host: Host, registry: Registry, caller: Caller, requests: EntryRequest[], idempotency: IdempotencyClaim | undefined): Promise<EntryAnswers> {
   const before = idempotency && (await claim<KeptAnswer[]>(tx, 'gateway', caller, idempotency));
   if (before) return Promise.all(before.map((answer) => answeredBefore(tx, caller, answer)));
+  const answers = await carryOutAll(tx, host, registry, caller, requests);
+  if (idempotency) await keepAnswer(tx, caller, idempotency, answers.map(withoutBody));
+  return answers;
+}
 
+/**
+ * Carries out entries in a transaction that is open: for whatever claims or keeps something beside them (`transact`, messages). Call
+ * {@link prepare} before it.
+ *
+ * @param requests their `place` is their position; references inside are rewritten in place
+ */
+export async function carryOutAll(tx: Tx, host: Pick<Host, 'fhirBase'>, registry: Registry, caller: Caller, requests: EntryRequest[]): Promise<EntryAnswers> {
   const answers: ResourceAnswer[] = [];
   const assigned = await assign(tx, host, caller, requests, answers);
   refuseIfAny('rule-broken', resolveReferences(requests, assigned.references));
@@ -67,12 +78,11 @@ async function inOneTransaction(tx: Tx, host: Host, registry: Registry, caller: 
     crashPoint('bundle.entry-written');
   }
   for (const schema of [...events.keys()].sort()) await tx.as(roleOf(schema), () => writeOutbox(tx, schema, events.get(schema)!, caller));
-  if (idempotency) await keepAnswer(tx, caller, idempotency, answers.map(withoutBody));
   return answers;
 }
 
 /** Everything that can be said of the Bundle without looking at what is stored: all of it at once. */
-function prepare(registry: Registry, caller: Caller, requests: readonly EntryRequest[]): void {
+export function prepare(registry: Registry, caller: Caller, requests: readonly EntryRequest[]): void {
   const violations: Violation[] = [];
   for (const request of requests) {
     const rules = registry.get(request.type);
@@ -108,7 +118,7 @@ interface Assigned {
 }
 
 /** Gives every new resource its id, and looks up what conditions lead to, as far as the caller may see it. */
-async function assign(tx: Tx, host: Host, caller: Caller, requests: readonly EntryRequest[], answers: ResourceAnswer[]): Promise<Assigned> {
+async function assign(tx: Tx, host: Pick<Host, 'fhirBase'>, caller: Caller, requests: readonly EntryRequest[], answers: ResourceAnswer[]): Promise<Assigned> {
   const references = new Map<string, string>();
   const ids = new Map<number, string>();
   for (const request of requests) {
