@@ -52,7 +52,7 @@ describe('the header of an assertion', () => {
       { kid: 'rsa', kty: 'RSA' },
       { kid: 'twice', kty: 'RSA' },
       { kid: 'twice', kty: 'EC' },
-      { kty: 'EC' } as JSONWebKeySet['keys'][number],
+      { kty: 'EC' },
     ],
   };
 

@@ -50,5 +50,5 @@ function putOf(resource: Resource, row: StoredRow | undefined, now: Date): Put[]
 function retired(content: Put['resource']): Resource {
   const { resourceType } = content;
   const inactive = resourceType === 'Location' ? { status: 'inactive' } : resourceType === 'PlanDefinition' ? { status: 'retired' } : { active: false };
-  return { ...content, ...inactive } as Resource;
+  return { ...content, ...inactive };
 }

@@ -1,5 +1,4 @@
 import { EXTENSIONS, IDENTIFIERS, NHS_NUMBER_STATUS } from '@baton/contracts';
-import type { Resource } from '@baton/fhir';
 import { alone, create, update } from '@baton/fhir-store';
 import { nhsNumber } from '@baton/testing';
 import { directoryService } from './directory.module.js';
@@ -56,7 +55,7 @@ describe('a Patient', () => {
 
   it('from a message keeps such a number, and is a person of its own', async () => {
     const { service, db } = directory;
-    const kept = () => alone(db, 'directory', callerOf('liaison'), (tx) => create(service.patientFromMessage, tx, callerOf('liaison'), { resource: patient('9990000000') as unknown as Resource }));
+    const kept = () => alone(db, 'directory', callerOf('liaison'), (tx) => create(service.patientFromMessage, tx, callerOf('liaison'), { resource: patient('9990000000') }));
     const [one, other] = [await kept(), await kept()];
     expect(await person(one.id)).not.toBe(await person(other.id));
     expect(await reviews(one.id)).toEqual([]);
@@ -183,7 +182,7 @@ describe('a Patient that says anew who it is', () => {
     const { id, person: own } = await record('safe-zones', patient(number, { status: '03' }));
     const alonely = directoryService();
     await alonely.equip({ home: directory.home, egress: { allow: [], httpsOnly: true } });
-    const attempt = alone(directory.db, 'directory', callerOf('safe-zones'), (tx) => update(alonely.types[0]!, tx, callerOf('safe-zones'), { id, resource: patient(number) as unknown as Resource }));
+    const attempt = alone(directory.db, 'directory', callerOf('safe-zones'), (tx) => update(alonely.types[0]!, tx, callerOf('safe-zones'), { id, resource: patient(number) }));
     expect(await rulesAgainst(attempt)).toEqual({ kind: 'unavailable', rules: ['person-changes-elsewhere'] });
     expect(await person(id)).toBe(own);
   });

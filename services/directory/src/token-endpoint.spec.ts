@@ -6,7 +6,7 @@ import type { Database } from '@baton/postgres';
 import { createTestDatabase, type TestDatabase } from '@baton/testing';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
-import { importJWK, SignJWT, UnsecuredJWT, type CryptoKey, type JWK } from 'jose';
+import { importJWK, SignJWT, UnsecuredJWT, type JWK } from 'jose';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { PARTNER_SCOPES } from './issuer-discovery.js';
 import { issuerTables } from './issuer-tables.js';
@@ -66,7 +66,7 @@ const seconds = (): number => Math.floor(Date.now() / 1000);
 
 async function signed(header: Record<string, unknown>, claims: Record<string, unknown>, by: JWK): Promise<string> {
   const all = { iss: 'safe-zones', sub: 'safe-zones', aud: tokenUrl, exp: seconds() + 200, jti: crypto.randomUUID(), ...claims };
-  return new SignJWT(all).setProtectedHeader({ alg: by.alg!, kid: by.kid!, ...header }).sign((await importJWK(by, by.alg)) as CryptoKey);
+  return new SignJWT(all).setProtectedHeader({ alg: by.alg!, kid: by.kid!, ...header }).sign((await importJWK(by, by.alg)));
 }
 
 describe('a partner that asks for a token', () => {

@@ -2,6 +2,7 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { AuditTables1700000000000, egressPolicy } from '@baton/access';
+import { RELATIONS } from '@baton/contracts';
 import type { Resource } from '@baton/fhir';
 import { alone, create, patch, remove, update, type ResourceAnswer, type TypeRules } from '@baton/fhir-store';
 import type { Caller } from '@baton/kernel';
@@ -11,12 +12,13 @@ import { directoryService, type DirectoryService } from '../directory.module.js'
 import { DirectoryTables1700000000000 } from '../migrations/directory.migration.js';
 import type { PersonChange } from '../patient.rules.js';
 
-/** What consent publishes, as far as the directory's own tests need it. */
+/** What consent publishes, by contract, as far as the directory's own tests need it: a table to put rows in, and the view. */
+const ACCESS = RELATIONS.find(({ schemas }) => schemas.includes('consent') && schemas.length === 1)!;
 const CONSENT_STAND_IN = `
-  CREATE TABLE consent.access (patient text, owner text, recipient text, category text, context text, item text, purpose text DEFAULT 'TREAT',
-    valid_from timestamptz DEFAULT '-infinity', valid_until timestamptz, decision text DEFAULT 'd');
-  CREATE VIEW consent.effective_access_v1 AS SELECT * FROM consent.access;
-  GRANT SELECT ON consent.effective_access_v1 TO baton_directory`;
+  CREATE TABLE consent.access (${ACCESS.columns.map(({ name, type }) => `${name} ${type}`).join(', ')});
+  ALTER TABLE consent.access ALTER purpose SET DEFAULT 'TREAT', ALTER valid_from SET DEFAULT '-infinity', ALTER decision SET DEFAULT 'd';
+  CREATE VIEW consent.${ACCESS.name} AS SELECT * FROM consent.access;
+  GRANT SELECT ON consent.${ACCESS.name} TO baton_directory`;
 
 /** A directory on a database of its own, and what partners may do with it. */
 export interface TestDirectory {

@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import { AuditTables1700000000000 } from '@baton/access';
-import { TASK_OUTPUT, type BatonEvent } from '@baton/contracts';
+import { RELATIONS, TASK_OUTPUT, type BatonEvent } from '@baton/contracts';
 import type { Resource } from '@baton/fhir';
 import { alone, create, created, patch, publish, remove, resourceTables, update, write, type ResourceAnswer, type TypeRules } from '@baton/fhir-store';
 import type { Caller } from '@baton/kernel';
@@ -24,11 +24,12 @@ const PERSONS = `
   CREATE VIEW directory.person_v1 AS SELECT patient, person FROM directory.person_link;
   ${publish('directory', 'person_v1')}`;
 
+const OPENED = RELATIONS.find(({ schemas }) => schemas.includes('consent') && schemas.length === 1)!;
 const ACCESS = `
-  CREATE TABLE consent.access (patient text, owner text, recipient text, category text, context text, item text, purpose text DEFAULT 'TREAT',
-    valid_from timestamptz DEFAULT '-infinity', valid_until timestamptz, decision text DEFAULT 'd');
-  CREATE VIEW consent.effective_access_v1 AS SELECT * FROM consent.access;
-  ${publish('consent', 'effective_access_v1')}`;
+  CREATE TABLE consent.access (${OPENED.columns.map(({ name, type }) => `${name} ${type}`).join(', ')});
+  ALTER TABLE consent.access ALTER purpose SET DEFAULT 'TREAT', ALTER valid_from SET DEFAULT '-infinity', ALTER decision SET DEFAULT 'd';
+  CREATE VIEW consent.${OPENED.name} AS SELECT * FROM consent.access;
+  ${publish('consent', OPENED.name)}`;
 
 export const callerOf = (partner: string): Caller => ({ partner, client: partner, scopes: ['system/*.cruds'], requestId: 'r1', correlationId: 'c1' });
 
