@@ -3,7 +3,7 @@ import type { Consent, ConsentProvision } from '@baton/fhir';
 import { readConsent, type ConsentReading } from './consent.fhir.js';
 import { consentOf } from './consent-writing.fhir.js';
 import { CONSENT_EXTENSIONS } from './consent-codes.js';
-import { day, decision, NOW } from './decision.fixture.js';
+import { day, decision, NOW } from './spec/decision.fixture.js';
 import { OPENABLE, type Decision, type Scope } from './decision.js';
 
 const ircp = { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ParticipationType', code: 'IRCP' }] };

@@ -1,7 +1,7 @@
 import fc from 'fast-check';
 import { OPENABLE, overrides, type Decision, type Scope } from './decision.js';
 import type { AccessRow } from './effective-access.js';
-import { day, facts, NOW, opens, plainDeny, sharing, THINGS, type Thing } from './decision.fixture.js';
+import { day, facts, NOW, opens, plainDeny, sharing, THINGS, type Thing } from './spec/decision.fixture.js';
 import { judgePerson } from './verdict.js';
 
 const PARTNERS = ['trust', 'charity', 'club', 'camhs'];

@@ -1,5 +1,5 @@
 import { effectiveAccess } from './effective-access.js';
-import { day, decision, facts, NOW, plainDeny, seen, sharing } from './decision.fixture.js';
+import { day, decision, facts, NOW, plainDeny, seen, sharing } from './spec/decision.fixture.js';
 import { judgePerson, verdict } from './verdict.js';
 
 const shown = (recipient: string, decisions: Parameters<typeof effectiveAccess>[0], at = NOW, items = facts().items): string[] => seen(effectiveAccess(decisions, [], facts({ items })), recipient, at);

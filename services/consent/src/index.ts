@@ -1,1 +1,2 @@
-export type { Decision } from './decision.js';
+export { consent } from './consent.module.js';
+export { lockForRelink, relink, type PersonChange } from './relink.js';

@@ -53,8 +53,7 @@ export function decide(sharing: Sharing, { recipients, decision, basis }: Sharin
     next = { ...next, state, version: next.version + 1 };
     events.push(eventOf(name, next, facts));
   };
-  const kept = sharing.allowed.filter((partner) => recipients.includes(partner));
-  if (lost.length > 0) announce('sharing-withdrawn', recipients.length > 0 ? 'allowed' : 'withdrawn', { recipients: kept, gained: [], lost });
+  if (lost.length > 0) announce('sharing-withdrawn', recipients.length > 0 ? 'allowed' : 'withdrawn', { recipients: [...recipients], gained: [], lost });
   if (gained.length > 0) announce('sharing-allowed', 'allowed', { recipients: [...recipients], gained, lost: [] });
   if (events.length === 0 && sharing.state === 'undecided') announce('sharing-refused', 'refused', { recipients: [], gained: [], lost: [] });
   return { sharing: next, events };

@@ -1,6 +1,6 @@
-import type { Decision, Openable } from './decision.js';
-import type { AccessRow } from './effective-access.js';
-import type { Facts, Sharing } from './sharing.js';
+import type { Decision, Openable } from '../decision.js';
+import type { AccessRow } from '../effective-access.js';
+import type { Facts, Sharing } from '../sharing.js';
 
 export const NOW = new Date('2026-11-25T12:00:00Z');
 export const day = (days: number): Date => new Date(NOW.getTime() + days * 86_400_000);

@@ -1,0 +1,147 @@
+import { crashPoint } from '@baton/kernel';
+import { statement, type Tx } from '@baton/postgres';
+import type { LawfulBasis } from '@baton/contracts';
+import { KNOWN_ITEMS } from './consent.tables.js';
+import type { AccessRow } from './effective-access.js';
+import type { Decision, Scope } from './decision.js';
+import type { Facts, KnownItem, Sharing } from './sharing.js';
+
+/** Everything consent holds on one person, as it stands while the person's lock is held. */
+export interface PersonState {
+  readonly person: string;
+  readonly facts: Facts;
+  /** Recorded ones of this person, and those of others that bind it since a link. */
+  readonly decisions: readonly StoredDecision[];
+  readonly sharings: readonly Sharing[];
+  readonly access: readonly StoredAccess[];
+  /** When it is to be judged again by itself. */
+  readonly nextAt: Date | null;
+}
+
+/** A decision as it is stored: services are kept as services, and resolved each time. */
+export interface StoredDecision extends Decision {
+  readonly named: { readonly partners: readonly string[]; readonly services: readonly string[] };
+}
+
+export interface StoredAccess extends AccessRow {
+  readonly row: string;
+}
+
+// A Patient the directory does not know as anybody stands for itself.
+const PERSON_OF = (patient: string): string => `coalesce((SELECT p.person FROM directory.person_v1 p WHERE p.patient = ${patient}), md5(${patient})::uuid)`;
+
+const FIND = statement(`SELECT DISTINCT ${PERSON_OF('w')}::text AS person FROM unnest($1::text[]) AS w`);
+
+// The update of a row that is there waits for whoever holds it, as the insert of a new one does; always in the order of ids.
+const LOCK = statement(
+  `INSERT INTO consent.person_lock AS l (person) SELECT p FROM unnest($1::uuid[]) AS p ORDER BY p ON CONFLICT (person) DO UPDATE SET taken = l.taken + 1`,
+);
+
+/**
+ * Locks persons until the transaction ends, in the order of their ids: nobody decides on any of them meanwhile. What was
+ * read before may be out of date afterwards.
+ */
+export async function lockPersons(tx: Tx, persons: readonly string[]): Promise<void> {
+  if (persons.length === 0) return;
+  await tx.query(LOCK, [persons]);
+  crashPoint('consent.persons-locked');
+}
+
+/** Locks the persons behind Patients; again if one turns out to be somebody else by the time the lock is held. @returns the persons */
+export async function lockPersonsOf(tx: Tx, patients: readonly string[]): Promise<string[]> {
+  const held = new Set<string>();
+  for (;;) {
+    const found = (await tx.query<{ person: string }>(FIND, [patients])).map(({ person }) => person);
+    const missing = found.filter((person) => !held.has(person));
+    if (missing.length === 0) return found;
+    await lockPersons(tx, missing);
+    for (const person of missing) held.add(person);
+  }
+}
+
+/** {@link personState} of the person behind a Patient, once its lock is held. */
+export async function lockedState(tx: Tx, patient: string, withItems = false): Promise<PersonState> {
+  const [person] = await lockPersonsOf(tx, [patient]);
+  return personState(tx, person!, { patient, withItems });
+}
+
+interface StateRow {
+  now: Date;
+  patients: string[];
+  decisions: DecisionJson[];
+  sharings: SharingJson[];
+  access: AccessJson[];
+  next_at: Date | null;
+}
+
+interface DecisionJson {
+  id: string; patient: string; recorder: string; effect: Decision['effect']; partners: string[]; services: string[]; resolved: string[] | null; everyone: boolean; scope: Scope; context: string | null;
+  withheld: Scope[]; purpose: string; basis: LawfulBasis; capacity: string | null; justified: boolean; decided_at: string; valid_from: string | null; valid_until: string | null;
+  status: Decision['status']; withdrawn_at: string | null; reach: string[];
+}
+
+interface SharingJson {
+  referral: string; version: number; state: Sharing['state']; patient: string; referrer: string; service: string; recipients: string[]; recipients_now: string[] | null; named: string[]; allowed: string[];
+  decision: string | null; basis: LawfulBasis | null; implied: string; closed: boolean;
+}
+
+interface AccessJson {
+  id: string; patient: string; owner: string | null; recipient: string; category: AccessRow['category']; context: string | null; item: string | null; purpose: string; valid_from: string; valid_until: string | null; decision: string;
+}
+
+// One statement, so that all of it is of one snapshot, taken after the lock is held.
+const STATE = statement(`
+  WITH them AS MATERIALIZED (SELECT coalesce(array_agg(p.patient), '{}') || CASE WHEN $2::text IS NULL OR $2 IN (SELECT q.patient FROM directory.person_v1 q) THEN '{}'::text[] ELSE ARRAY[$2::text] END AS patients FROM directory.person_v1 p WHERE p.person = $1::uuid)
+  SELECT statement_timestamp() AS now, them.patients, (SELECT l.next_at FROM consent.person_lock l WHERE l.person = $1::uuid) AS next_at,
+    (SELECT coalesce(json_agg(d), '[]') FROM (
+      SELECT d.*, (SELECT array_agg(DISTINCT n.partner) FROM directory.recipient_v1 n WHERE n.service = ANY(d.services)) AS resolved
+      FROM consent.decision d WHERE d.referral IS NULL AND (d.patient = ANY(them.patients) OR (d.reach <> '{}' AND d.reach && them.patients))) d) AS decisions,
+    (SELECT coalesce(json_agg(s ORDER BY s.referral), '[]') FROM (
+      SELECT s.*, (SELECT array_agg(n.partner ORDER BY n.role DESC, n.partner) FROM directory.recipient_v1 n WHERE n.service = s.service) AS recipients_now
+      FROM consent.sharing s WHERE s.patient = ANY(them.patients)) s) AS sharings,
+    (SELECT coalesce(json_agg(a), '[]') FROM (SELECT a.id::text AS id, a.patient, a.owner, a.recipient, a.category, a.context, a.item, a.purpose, a.valid_from, a.valid_until, a.decision
+      FROM consent.access a WHERE a.patient = ANY(them.patients)) a) AS access
+  FROM them`);
+
+export interface Wanted {
+  /** A Patient that may be unknown to the directory, and then stands for itself. */
+  readonly patient?: string | null;
+  /** Say also what resources there are: a decision that is not stored yet may need to know. */
+  readonly withItems?: boolean;
+}
+
+/** What consent holds on a person whose lock is held. */
+export async function personState(tx: Tx, person: string, { patient = null, withItems = false }: Wanted = {}): Promise<PersonState> {
+  const [row] = await tx.query<StateRow>(STATE, [person, patient]);
+  const { now, patients } = row!;
+  const decisions = row!.decisions.map(decisionOf);
+  const items = withItems || decisions.some(cutsIntoCategories) ? await tx.query<KnownItem>(statement(KNOWN_ITEMS), [patients]) : [];
+  return { person, facts: { now, patients, items }, decisions, sharings: row!.sharings.map(sharingOf), access: row!.access.map(accessOf), nextAt: row!.next_at };
+}
+
+/** Is there something in it that may close part of a category, so that the rest is to be opened one by one? */
+export const cutsIntoCategories = ({ effect, status, scope, context, withheld }: Pick<Decision, 'effect' | 'status' | 'scope' | 'context' | 'withheld'>): boolean =>
+  ((effect === 'deny' || status === 'inactive') && (scope.kind === 'items' || context !== undefined)) || (withheld.length > 0 && context !== undefined) || withheld.some(({ kind }) => kind === 'items');
+
+function decisionOf(row: DecisionJson): StoredDecision {
+  const { id, patient, recorder, effect, scope, withheld, purpose, basis, justified, status, reach } = row;
+  return {
+    id, patient, recorder, effect, scope, withheld, purpose, basis, justified, status, reach,
+    recipients: row.everyone ? 'everyone-but-owner' : [...new Set([...row.partners, ...(row.resolved ?? [])])],
+    named: { partners: row.partners, services: row.services },
+    dateTime: new Date(row.decided_at),
+    ...(row.context === null ? {} : { context: row.context }),
+    ...(row.capacity === null ? {} : { capacity: row.capacity }),
+    ...(row.valid_from === null ? {} : { from: new Date(row.valid_from) }),
+    ...(row.valid_until === null ? {} : { until: new Date(row.valid_until) }),
+    ...(row.withdrawn_at === null ? {} : { withdrawnAt: new Date(row.withdrawn_at) }),
+  };
+}
+
+// Whoever stands behind the service by the pathway in force acts for it now, whoever it was when the referral was made.
+function sharingOf({ recipients_now: now, decision, basis, ...row }: SharingJson): Sharing {
+  const { referral, version, state, patient, referrer, service, named, allowed, implied, closed } = row;
+  return { referral, version, state, patient, referrer, service, named, allowed, implied, closed, recipients: now ?? row.recipients, ...(decision === null ? {} : { decision }), ...(basis === null ? {} : { basis }) };
+}
+
+const accessOf = ({ id: row, valid_from: from, valid_until: until, ...rest }: AccessJson): StoredAccess => ({ ...rest, row, validFrom: new Date(from), validUntil: until === null ? null : new Date(until) });
