@@ -30,7 +30,7 @@ export function guardedConnector(policy: EgressPolicy, options: { timeoutMs?: nu
       timeout: options.timeoutMs ?? 5_000,
       lookup: guardedLookup(policy, target, options.resolve),
       ...(options.ca === undefined ? {} : { ca: options.ca }),
-    } as buildConnector.BuildOptions);
+    });
   const connectors = new Map<string, buildConnector.connector>();
   return (to, callback) => {
     const target = targetOf(to);

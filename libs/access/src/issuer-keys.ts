@@ -48,7 +48,7 @@ export async function newPrivateJwk(alg: string): Promise<JWK> {
 /** The part of a key that may be shown: an allow list, so that no private member slips through. */
 export function publicPart(jwk: JWK): JWK {
   const shown = ['kty', 'crv', 'x', 'y', 'n', 'e', 'kid', 'alg', 'use'] as const;
-  return Object.fromEntries(shown.flatMap((name) => (jwk[name] === undefined ? [] : [[name, jwk[name]]]))) as unknown as JWK;
+  return Object.fromEntries(shown.flatMap((name) => (jwk[name] === undefined ? [] : [[name, jwk[name]]])));
 }
 
 const isIssuerKey = (jwk: JWK): boolean =>

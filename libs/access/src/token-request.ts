@@ -1,7 +1,7 @@
 import { randomUUID } from 'node:crypto';
 import { join } from 'node:path';
 import { crashPoint } from '@baton/kernel';
-import { importJWK, SignJWT, type CryptoKey, type JWK } from 'jose';
+import { importJWK, SignJWT, type JWK } from 'jose';
 import { newPrivateJwk } from './issuer-keys.js';
 import { keptSecret, readSecret } from './key-file.js';
 
@@ -69,7 +69,7 @@ export async function signAssertion(key: JWK, client: string, tokenUrl: string):
     .setAudience(tokenUrl)
     .setIssuedAt(now)
     .setExpirationTime(now + 120)
-    .sign((await importJWK(key, key.alg)) as CryptoKey);
+    .sign((await importJWK(key, key.alg)));
 }
 
 async function keyUnder(home: string, partner: string): Promise<JWK> {

@@ -1,7 +1,7 @@
 import { createServer, type Server } from 'node:http';
 import type { AddressInfo } from 'node:net';
 import { Refused, type Caller } from '@baton/kernel';
-import { importJWK, SignJWT, UnsecuredJWT, type CryptoKey, type JWK, type JWTPayload } from 'jose';
+import { importJWK, SignJWT, UnsecuredJWT, type JWK } from 'jose';
 import { newPrivateJwk, publicPart } from './issuer-keys.js';
 import { signAssertion } from './token-request.js';
 import { challengeFor, localKeys, remoteKeys, TokenVerifier, type TokenTrust } from './token.js';
@@ -29,7 +29,7 @@ beforeEach(async () => {
 });
 
 async function signed(claims: Record<string, unknown>, header: Record<string, unknown> = {}, by: JWK = key): Promise<string> {
-  return new SignJWT(claims as JWTPayload).setProtectedHeader({ alg: by.alg!, kid: key.kid!, typ: 'at+jwt', ...header }).sign((await importJWK(by, by.alg)) as CryptoKey);
+  return new SignJWT(claims).setProtectedHeader({ alg: by.alg!, kid: key.kid!, typ: 'at+jwt', ...header }).sign((await importJWK(by, by.alg)));
 }
 
 const call = (token: string, verifier = new TokenVerifier(trust)): Promise<Caller> => verifier.callerOf({ authorization: `Bearer ${token}` });
@@ -98,7 +98,7 @@ describe('an access token', () => {
     'a critical header nobody here knows': async () =>
       new SignJWT(good)
         .setProtectedHeader({ alg: 'ES384', kid: key.kid!, typ: 'at+jwt', crit: ['x'], x: 1 })
-        .sign((await importJWK(key, 'ES384')) as CryptoKey, { crit: { x: true } }),
+        .sign((await importJWK(key, 'ES384')), { crit: { x: true } }),
     'a changed claim': async () => {
       const [header, , signature] = (await signed(good)).split('.');
       return `${header}.${Buffer.from(JSON.stringify({ ...good, partner: 'rapid-response' })).toString('base64url')}.${signature}`;

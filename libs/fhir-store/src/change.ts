@@ -1,6 +1,6 @@
 import type { NewEvent } from '@baton/contracts';
 import type { Audited } from '@baton/access';
-import type { Fragment } from '@baton/postgres';
+import type { Fragment, Tx } from '@baton/postgres';
 
 /** A new version of a resource, ready to be written. */
 export interface Put {
@@ -39,6 +39,8 @@ export interface Change<Answer> {
   readonly events: readonly NewEvent[];
   readonly audit: readonly Audited[];
   readonly guards?: Guards;
+  /** What another service does in the same transaction, once this is written. */
+  readonly afterwards?: ((tx: Tx) => Promise<void>) | undefined;
   readonly answer: Answer;
 }
 

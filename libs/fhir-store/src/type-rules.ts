@@ -42,6 +42,8 @@ export interface Ruling {
   readonly events?: readonly NewEvent[];
   /** Audit entries besides the one of the write itself. */
   readonly audit?: readonly Audited[];
+  /** What another service does in the same transaction, once this is written (only where a composition root put it there). */
+  readonly afterwards?: (tx: Tx) => Promise<void>;
   /** References that Baton set itself and that need not lead anywhere yet (`Type/id`). */
   readonly ownReferences?: readonly string[];
 }
@@ -61,6 +63,8 @@ export interface TypeRules {
   readonly lockFirst?: Statement;
   /** Whether a caller that does not own the resource, but sees it, may change it (Task). Default: only the owner. */
   readonly othersMayChange?: boolean;
+  /** Opens what is stored sealed, for the owner who is shown it (JSON text in, JSON text out). Default: shown as stored. */
+  reveal?(body: string): string;
   create?(tx: Tx, caller: Caller, draft: Draft): Promise<Ruling>;
   update?(tx: Tx, caller: Caller, amendment: Amendment): Promise<Ruling>;
   remove?(tx: Tx, caller: Caller, current: StoredRow): Promise<Ruling>;

@@ -124,6 +124,7 @@ function changeOf(put: Put, ruling: Ruling, outcome: ResourceAnswer['outcome'], 
     events: ruling.events ?? [],
     audit: [{ interaction, resources: [reference], owners: [put.owner], ...(put.patient === null ? {} : { patient: put.patient }) }, ...(ruling.audit ?? [])],
     guards,
+    afterwards: ruling.afterwards,
     answer: { outcome, type: put.type, id: put.id, version: put.version, lastUpdated: put.lastUpdated, body: put.method === 'DELETE' ? '' : JSON.stringify(put.resource) },
   };
 }

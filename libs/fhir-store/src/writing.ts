@@ -36,6 +36,7 @@ export async function write(tx: Tx, schema: Schema, caller: Caller, change: Chan
   crashPoint('write.statement-done');
   judge(change, result!);
   if (outbox && change.events.length > 0) hintRelay(tx, schema);
+  await change.afterwards?.(tx);
 }
 
 function judge(change: Change<unknown>, result: Written): void {

@@ -56,7 +56,7 @@ function objectOf(members: readonly (readonly [name: string, json: string | unde
 }
 
 /** As JSON text; undefined stays. */
-const json = (value: unknown): string | undefined => JSON.stringify(value) as string | undefined;
+const json = (value: unknown): string | undefined => JSON.stringify(value);
 
 const renderEntry = ({ fullUrl, resource, search, request, response }: OutgoingEntry): string =>
   objectOf([

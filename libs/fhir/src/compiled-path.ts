@@ -89,7 +89,7 @@ function condition(type: string, path: SearchPath, seen: (route: Route) => void)
   if (path.kind !== 'differs') throw new Error(`${type}: neither exists() nor a comparison`);
   return (node, root) => {
     const found = first(node, root);
-    return found === undefined ? undefined : String(found) !== path.from;
+    return found === undefined ? undefined : String(found as string | number | boolean) !== path.from;
   };
 }
 

@@ -23,7 +23,7 @@ const withSystem = (value: string, system: unknown): IndexValue => (typeof syste
 
 const token: Read = (value, kind, put) => {
   if (typeof value !== 'object') {
-    if (value !== '') put({ value: String(value) });
+    if (value !== '') put({ value: String(value as string | number | boolean) });
     return;
   }
   if (value === null) return;

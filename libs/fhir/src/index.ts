@@ -22,3 +22,5 @@ export { COUNT_BY_DEFAULT, MOST_ON_A_PAGE } from './search-result-parameters.js'
 export { foldText } from './fold-text.js';
 export { rewriteReferences, type Rename } from './rewrite-references.js';
 export { renderBundle, transactionResponse, type Content, type EntryAnswer, type OutgoingBundle, type OutgoingEntry } from './bundle.js';
+export { BARS, ERROR_CODES, isOperationOutcome, withErrorCodes } from './messages/bars.js';
+export { responseMessage, urn, type AnsweredRequest, type MessageParty, type ResponseToRender } from './messages/response-message.js';

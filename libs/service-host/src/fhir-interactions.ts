@@ -56,7 +56,7 @@ export class FhirInteractions {
     if (!row) throw unknownResource(this.rules.type);
     if (row.deleted) throw goneResource(this.rules.type);
     await this.disclosed(caller, 'read', [row]);
-    return { status: 200, version: row.version, lastUpdated: row.last_updated, body: shown(caller, row) };
+    return { status: 200, version: row.version, lastUpdated: row.last_updated, body: this.shown(caller, row) };
   }
 
   async vread(caller: Caller, id: string, version: string): Promise<FhirAnswer> {
@@ -66,7 +66,7 @@ export class FhirInteractions {
     if (!row) throw unknownResource(this.rules.type);
     if (row.method === 'DELETE') throw goneResource(this.rules.type);
     await this.disclosed(caller, 'vread', [row]);
-    return { status: 200, version: row.version, lastUpdated: row.last_updated, body: shown(caller, row) };
+    return { status: 200, version: row.version, lastUpdated: row.last_updated, body: this.shown(caller, row) };
   }
 
   async history(caller: Caller, id: string, params: URLSearchParams): Promise<FhirAnswer> {
@@ -78,7 +78,7 @@ export class FhirInteractions {
     if (rows.length === 0 && before === undefined && !since) throw unknownResource(this.rules.type);
     const page = rows.slice(0, limit);
     await this.disclosed(caller, 'history', page);
-    return { status: 200, body: historyText(this.host.fhirBase(), `${this.rules.type}/${id}`, caller, page, params, rows.length > limit) };
+    return { status: 200, body: historyText(this.host.fhirBase(), `${this.rules.type}/${id}`, (row) => this.shown(caller, row), page, params, rows.length > limit) };
   }
 
   async search(caller: Caller, params: URLSearchParams, handling: 'strict' | 'lenient'): Promise<FhirAnswer> {
@@ -89,7 +89,7 @@ export class FhirInteractions {
     // An include that names no type brings what the caller's scopes let it read.
     const found = { ...all, included: all.included.filter((row) => permits(caller, row.type, 'read')) };
     await this.disclosed(caller, 'search', [...found.matches, ...found.included], `${this.rules.type}?${params.toString()}`);
-    return { status: 200, body: searchsetText(this.host.fhirBase(), caller, query, found) };
+    return { status: 200, body: searchsetText(this.host.fhirBase(), (row) => this.shown(caller, row), query, found) };
   }
 
   async create(caller: Caller, body: unknown, options: WriteOptions & { ifNoneExist?: string | undefined }): Promise<FhirAnswer> {
@@ -97,7 +97,7 @@ export class FhirInteractions {
     this.require(caller, 'create');
     const resource = this.valid(body);
     const condition = options.ifNoneExist;
-    return answerOf(
+    return this.answer(
       await this.carryOut(caller, options.idempotency, (tx) =>
         condition === undefined ? create(this.rules, tx, caller, { resource }) : conditionalCreate(this.rules, tx, caller, { resource }, condition, this.host.fhirBase()),
       ),
@@ -108,19 +108,28 @@ export class FhirInteractions {
     if (!this.rules.update) throw notOffered(this.rules.type, 'update');
     this.require(caller, 'update');
     const resource = this.valid(body);
-    return answerOf(await this.carryOut(caller, options.idempotency, (tx) => update(this.rules, tx, caller, { id, resource, ifMatch: options.ifMatch })));
+    return this.answer(await this.carryOut(caller, options.idempotency, (tx) => update(this.rules, tx, caller, { id, resource, ifMatch: options.ifMatch })));
   }
 
   async patch(caller: Caller, id: string, operations: unknown, options: WriteOptions): Promise<FhirAnswer> {
     if (!this.rules.update) throw notOffered(this.rules.type, 'patch');
     this.require(caller, 'patch');
-    return answerOf(await this.carryOut(caller, options.idempotency, (tx) => patch(this.rules, tx, caller, { id, operations, ifMatch: options.ifMatch })));
+    return this.answer(await this.carryOut(caller, options.idempotency, (tx) => patch(this.rules, tx, caller, { id, operations, ifMatch: options.ifMatch })));
   }
 
   async remove(caller: Caller, id: string, options: WriteOptions): Promise<FhirAnswer> {
     if (!this.rules.remove) throw notOffered(this.rules.type, 'delete');
     this.require(caller, 'delete');
-    return answerOf(await this.carryOut(caller, options.idempotency, (tx) => remove(this.rules, tx, caller, { id, ifMatch: options.ifMatch })));
+    return this.answer(await this.carryOut(caller, options.idempotency, (tx) => remove(this.rules, tx, caller, { id, ifMatch: options.ifMatch })));
+  }
+
+  private shown(caller: Caller, row: Pick<StoredRow, 'type' | 'body' | 'owner' | 'category'>): string {
+    const body = shown(caller, row);
+    return row.type === this.rules.type && this.rules.reveal ? this.rules.reveal(body) : body;
+  }
+
+  private answer(answer: ResourceAnswer): FhirAnswer {
+    return answerOf(revealed(this.rules, answer));
   }
 
   /** Carries out one write by itself: one transaction, under the service's own role. */
@@ -141,6 +150,9 @@ export class FhirInteractions {
     return recordDisclosure(this.host, caller, interaction, rows, query);
   }
 }
+
+/** The answer with what is stored sealed opened: whoever wrote it, or found it by a condition, owns it. */
+export const revealed = (rules: TypeRules, answer: ResourceAnswer): ResourceAnswer => (rules.reveal && answer.body !== '' ? { ...answer, body: rules.reveal(answer.body) } : answer);
 
 /** What is told of a write. */
 export function answerOf(answer: ResourceAnswer): FhirAnswer {

@@ -40,6 +40,16 @@ export interface Worker {
   health?(): 'ok' | 'failing';
 }
 
+/** A FHIR operation on offer. */
+export interface FhirOperation {
+  /** `everything`, without the dollar sign. */
+  readonly name: string;
+  /** Canonical of its OperationDefinition. */
+  readonly definition: string;
+  /** The type it belongs to; none: the system's. */
+  readonly type?: string;
+}
+
 /** One deployable: what it stores, what it listens to, what it does by itself, what it offers besides FHIR. */
 export interface Service {
   /** Its name, schema and role. */
@@ -54,8 +64,12 @@ export interface Service {
   readonly workers?: (host: Host) => readonly Worker[];
   /** Nest controllers and modules of its own APIs (`/api/<service>/v1`). */
   readonly modules?: (host: Host) => readonly (DynamicModule | Type)[];
+  /** FHIR operations that its modules serve, for the CapabilityStatement. */
+  readonly operations?: readonly FhirOperation[];
   /** Types whose endpoints it offers in place of the service that stores them. */
   readonly fronts?: readonly string[];
+  /** Gives its commands what they need in this process (keys, policies); also called where they are only composed (gateway). */
+  readonly equip?: (host: Pick<Host, 'home' | 'egress' | 'sealer'>) => Promise<void>;
   /** Runs once after migration and before anything is answered: load a pathway, register partners. */
   readonly prepare?: (host: Host) => Promise<void>;
   /** Told of each refusal of a request, after its transaction was rolled back: to count what was refused. */

@@ -47,7 +47,10 @@ export async function startServices(options: StartOptions): Promise<Running> {
   const shared = await openShared(options);
   const hosts = new Map<Service, Host>();
   for (const service of options.services) hosts.set(service, await openHost(options, shared, service));
-  for (const [service, host] of hosts) await service.prepare?.(host);
+  for (const [service, host] of hosts) {
+    await service.equip?.(host);
+    await service.prepare?.(host);
+  }
 
   const readiness: Pick<Worker, 'name' | 'health'>[] = [];
   const modules: (DynamicModule | Type)[] = [];

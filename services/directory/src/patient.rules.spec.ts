@@ -136,7 +136,7 @@ describe('Patients of several partners', () => {
 });
 
 describe('a Patient that says anew who it is', () => {
-  it('joins the person whom its number finds once it is verified, and consent is told first', async () => {
+  it('joins the person whom its number finds once it is verified, and consent settles it in the same transaction', async () => {
     const number = unused();
     const known = await record('liaison', patient(number));
     const { id, person: own } = await record('safe-zones', patient(number, { status: '03' }));

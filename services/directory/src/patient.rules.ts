@@ -3,7 +3,7 @@ import type { NewEvent } from '@baton/contracts';
 import type { Patient, Resource } from '@baton/fhir';
 import type { Ruling, TypeRules } from '@baton/fhir-store';
 import { newId, refuse, refuseIfAny, type Caller } from '@baton/kernel';
-import type { Fragment, Tx } from '@baton/postgres';
+import type { Tx } from '@baton/postgres';
 import { moveOf } from './person.js';
 import { identityOf, invalidNhsNumbers, withPresentStatuses } from './person.fhir.js';
 import type { PersonKey } from './person-key.js';
@@ -16,11 +16,13 @@ export interface PersonChange {
   readonly to: string;
 }
 
-/**
- * What consent does when a Patient changes its person, in the same transaction: it runs before the Patient is written,
- * and may note the change to act on it after.
- */
-export type Relink = (tx: Tx, caller: Caller, change: PersonChange) => Promise<void>;
+/** What consent does when a Patient changes its person, in the same transaction. */
+export interface Relink {
+  /** Before the Patient is written: from then on nobody decides on either person until the transaction ends. */
+  lock(tx: Tx, change: PersonChange): Promise<void>;
+  /** After it is written: the refusals of both sides apply from the commit on. */
+  settle(tx: Tx, caller: Caller, change: PersonChange): Promise<void>;
+}
 
 export interface PatientOptions {
   readonly key: PersonKey;
@@ -44,10 +46,10 @@ export function patientRules(options: PatientOptions): TypeRules {
 
     async update(tx, caller, { current, before, resource }) {
       const patient = checked(resource, before, options);
-      const rows = saysTheSame(patient, before) ? undefined : await reconsidered(tx, caller, current.id, patient, options);
+      const link = saysTheSame(patient, before) ? {} : await reconsidered(tx, caller, current.id, patient, options);
       return {
         resource: patient as unknown as Resource,
-        ...(rows ? { rows } : {}),
+        ...link,
         events: [eventOf('patient-amended', current.id, current.owner, current.version + 1)],
       };
     },
@@ -67,17 +69,18 @@ function checked(resource: Resource, before: Resource | undefined, { keepsInvali
 
 const saysTheSame = (patient: Patient, before: Resource): boolean => isDeepStrictEqual(patient.identifier, before['identifier']) && patient.birthDate === before['birthDate'];
 
-async function reconsidered(tx: Tx, caller: Caller, id: string, patient: Patient, { key, relink }: PatientOptions): Promise<Record<string, Fragment>> {
+async function reconsidered(tx: Tx, caller: Caller, id: string, patient: Patient, { key, relink }: PatientOptions): Promise<Pick<Ruling, 'rows' | 'afterwards'>> {
   const claim = await claimUnderLock(tx, key, caller, identityOf(patient));
   const { person, claim: before } = await linkOf(tx, id);
   const move = moveOf(before, claim);
   const found = claim && (move === 'join' || move === 'change') ? await personFor(tx, claim) : undefined;
   const next = move === 'stay' ? person : (found ?? (move === 'join' ? person : newId()));
-  if (next !== person) {
-    if (!relink) throw refuse('unavailable', 'person-changes-elsewhere', 'This change says who the young person is; send it to the address that serves Bundles.', { at: ['Patient.identifier'] });
-    await relink(tx, caller, { patient: id, from: person, to: next });
-  }
-  return changedLink(id, claim, next, (move === 'join' || move === 'change') && found === undefined);
+  const rows = changedLink(id, claim, next, (move === 'join' || move === 'change') && found === undefined);
+  if (next === person) return { rows };
+  const change = { patient: id, from: person, to: next };
+  if (!relink) throw refuse('unavailable', 'person-changes-elsewhere', 'This change says who the young person is; send it to the address that serves Bundles.', { at: ['Patient.identifier'] });
+  await relink.lock(tx, change);
+  return { rows, afterwards: (later) => relink.settle(later, caller, change) };
 }
 
 const eventOf = (name: string, id: string, owner: string, version: number, status?: string): NewEvent => ({

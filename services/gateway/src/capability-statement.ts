@@ -1,19 +1,11 @@
 import { TOPICS } from '@baton/contracts';
 import { searchParametersOf, type CapabilityStatement } from '@baton/fhir';
 import type { TypeRules } from '@baton/fhir-store';
+import type { FhirOperation } from '@baton/service-host';
 
 type ServerResource = NonNullable<NonNullable<CapabilityStatement['rest']>[number]['resource']>[number];
 
 const BACKPORT = 'http://hl7.org/fhir/uv/subscriptions-backport';
-
-/** What is offered besides the interactions of each type. */
-export interface Operation {
-  /** `everything`, without the dollar sign. */
-  readonly name: string;
-  readonly definition: string;
-  /** The type it belongs to; none: the system's. */
-  readonly type?: string;
-}
 
 /**
  * The CapabilityStatement, made from what is registered and from nothing else (R4 §2.1.0.5).
@@ -21,7 +13,7 @@ export interface Operation {
  * @param base FHIR base URL
  * @param date day the software was built, `YYYY-MM-DD`
  */
-export function capabilityStatement(base: string, types: readonly TypeRules[], operations: readonly Operation[], date: string): CapabilityStatement {
+export function capabilityStatement(base: string, types: readonly TypeRules[], operations: readonly FhirOperation[], date: string): CapabilityStatement {
   return {
     resourceType: 'CapabilityStatement',
     url: `${base}/metadata`,
@@ -51,7 +43,7 @@ export function capabilityStatement(base: string, types: readonly TypeRules[], o
   };
 }
 
-function resourceOf(rules: TypeRules, operations: readonly Operation[]): ServerResource {
+function resourceOf(rules: TypeRules, operations: readonly FhirOperation[]): ServerResource {
   const offered: NonNullable<ServerResource['interaction']> = [
     { code: 'read' },
     { code: 'vread' },

@@ -1,19 +1,19 @@
 import { renderBundle, transactionResponse, validateOrRefuse, type EntryAnswer } from '@baton/fhir';
 import type { TypeRules } from '@baton/fhir-store';
 import { refuse } from '@baton/kernel';
-import { All, Controller, Get, Post, Req, Res, type Type } from '@nestjs/common';
+import { Controller, Get, Post, Req, Res, type Type } from '@nestjs/common';
 import { ApiExcludeController } from '@nestjs/swagger';
 import { type FastifyReply } from 'fastify';
-import { answerOf, idempotencyOf, preferReturn, queryOf, requireJson, sendResource, sendText, type BatonRequest, type Host } from '@baton/service-host';
+import { answerOf, idempotencyOf, preferReturn, queryOf, requireJson, revealed, sendResource, sendText, type BatonRequest, type FhirOperation, type Host } from '@baton/service-host';
 import { runBatch, type InteractionsByType } from './batch.js';
-import { capabilityStatement, type Operation } from './capability-statement.js';
+import { capabilityStatement } from './capability-statement.js';
 import { transact } from './transaction.js';
 
 /** Day the interface was last changed; part of the CapabilityStatement. */
 const INTERFACE_DATE = '2026-11-25';
 
 /** What belongs to no single type: transaction and batch, and the description of it all. */
-export function gatewayController(host: Host, types: readonly TypeRules[], interactions: InteractionsByType, operations: readonly Operation[]): Type {
+export function gatewayController(host: Host, types: readonly TypeRules[], interactions: InteractionsByType, operations: readonly FhirOperation[]): Type {
   const registry = new Map(types.map((rules) => [rules.type, rules]));
 
   @ApiExcludeController()
@@ -37,12 +37,7 @@ export function gatewayController(host: Host, types: readonly TypeRules[], inter
         return;
       }
       const answers = await transact(host, registry, request.caller, bundle, idempotencyOf(request));
-      sendText(reply, 200, renderBundle(transactionResponse('transaction', answers.map((answer) => entryOf(answerOf(answer), full)))));
-    }
-
-    @All(':type')
-    unknownType() {
-      throw refuse('unknown', 'type-not-offered', 'This type is not offered here; /fhir/R4/metadata says which are.', { code: 'not-supported' });
+      sendText(reply, 200, renderBundle(transactionResponse('transaction', answers.map((answer) => entryOf(answerOf(revealed(registry.get(answer.type)!, answer)), full)))));
     }
   }
   return GatewayController;

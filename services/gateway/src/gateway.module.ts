@@ -13,16 +13,20 @@ const FRONTED = ['Patient'];
 /** The gateway over these services: it composes their commands, without their workers. */
 export function gateway(services: readonly Service[]): Service {
   const types = services.flatMap((service) => service.types);
+  const operations = services.flatMap((service) => service.operations ?? []);
   return {
     name: 'gateway',
     migrations: [GatewayTables1700000000000],
     types: [],
     publishes: false,
     fronts: FRONTED,
+    equip: async (host) => {
+      for (const service of services) await service.equip?.(host);
+    },
     modules: (host): DynamicModule[] => {
       const interactions = new Map(types.map((rules) => [rules.type, new GatewayInteractions(host, rules)]));
       const fronted = types.filter(({ type }) => FRONTED.includes(type)).map((rules) => fhirController(host, rules, interactions.get(rules.type)));
-      return [{ module: GatewayModule, controllers: [...fronted, gatewayController(host, types, interactions, [])] }];
+      return [{ module: GatewayModule, controllers: [...fronted, gatewayController(host, types, interactions, operations)] }];
     },
   };
 }

@@ -50,9 +50,16 @@ export async function transact(host: Host, registry: Registry, caller: Caller, b
 
 async function inOneTransaction(tx: Tx, host: Host, registry: Registry, caller: Caller, requests: EntryRequest[], idempotency: IdempotencyClaim | undefined): Promise<EntryAnswers> {
   const before = idempotency && (await claim<KeptAnswer[]>(tx, 'gateway', caller, idempotency));
-  if (before) return Promise.all(before.map((answer) => answeredBefore(tx, caller, answer)));
+  if (before) return answeredAgain(tx, caller, before);
   const answers = await carryOutAll(tx, host, registry, caller, requests);
   if (idempotency) await keepAnswer(tx, caller, idempotency, answers.map(withoutBody));
+  return answers;
+}
+
+/** The answers of the first time, one after the other: a connection takes one statement at a time. */
+async function answeredAgain(tx: Tx, caller: Caller, before: readonly KeptAnswer[]): Promise<EntryAnswers> {
+  const answers: ResourceAnswer[] = [];
+  for (const answer of before) answers.push(await answeredBefore(tx, caller, answer));
   return answers;
 }
 

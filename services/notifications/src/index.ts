@@ -6,4 +6,4 @@ export { notificationHandlers } from './notifications.consumer.js';
 export { deliveryWorkers, notifications, prepareNotifications, subscriptions } from './notifications.module.js';
 export { subscriptionEvents, type EventsQuery } from './subscription-events.service.js';
 export { subscriptionStatus, type StatusQuery } from './subscription-status.service.js';
-export type { SubscriptionNeeds, SubscriptionRules } from './subscriptions.rules.js';
+export type { SubscriptionNeeds } from './subscriptions.rules.js';

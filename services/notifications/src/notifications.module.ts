@@ -12,6 +12,7 @@ import { watchDeliveries } from './notifications.metrics.js';
 import { Sender } from './sender.js';
 import { SigningKeys } from './signing.store.js';
 import { disableSubscription } from './subscription.store.js';
+import { SUBSCRIPTION_OPERATIONS, subscriptionOperations } from './subscription-operations.controller.js';
 import { subscriptionRules, type SubscriptionNeeds } from './subscriptions.rules.js';
 
 @Module({})
@@ -49,11 +50,16 @@ export const notifications: Service = {
   name: 'notifications',
   migrations: [NotificationsTables1700000000000],
   types: [subscriptions],
+  operations: SUBSCRIPTION_OPERATIONS,
   publishes: false,
   handlers: () => notificationHandlers(),
   workers: (host) => deliveryWorkers(host),
-  modules: ({ database, sealer }): DynamicModule[] => [
-    { module: NotificationsModule, controllers: [DeliveriesController], providers: [{ provide: DeliveriesParts, useValue: new DeliveriesParts(database, sealer) }] },
+  modules: (host): DynamicModule[] => [
+    {
+      module: NotificationsModule,
+      controllers: [DeliveriesController, subscriptionOperations(host)],
+      providers: [{ provide: DeliveriesParts, useValue: new DeliveriesParts(host.database, host.sealer) }],
+    },
   ],
-  prepare: async (host) => prepareNotifications(host),
+  equip: async (host) => prepareNotifications(host),
 };

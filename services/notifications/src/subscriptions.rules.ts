@@ -16,24 +16,19 @@ export interface SubscriptionNeeds {
   readonly egress: EgressPolicy;
 }
 
-export interface SubscriptionRules extends TypeRules {
-  /** The JSON text of a stored Subscription as its owner is given it: header lines opened. Other texts come back as they are. */
-  restore(body: string): string;
-}
-
 /**
  * Subscription: visible to its owner alone, stored `requested` and active after the handshake.
  *
  * @param needs asked for at each use: the sealer and the egress policy are there once the process has started
  */
-export function subscriptionRules(needs: () => SubscriptionNeeds): SubscriptionRules {
+export function subscriptionRules(needs: () => SubscriptionNeeds): TypeRules {
   return {
     type: 'Subscription',
     schema: 'notifications',
+    reveal: (body) => restoreHeaders(needs().sealer, body),
     create: (tx, caller, draft) => create(needs(), tx, caller, draft),
     update: (tx, caller, amendment) => update(needs(), tx, caller, amendment),
     remove: async (_tx, _caller, current) => ({ rows: endedSubscription(current.id) }),
-    restore: (body) => restoreHeaders(needs().sealer, body),
   };
 }
 

@@ -30,7 +30,7 @@ try {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 } catch (error) {
-  const expected = error instanceof ConfigurationError || error instanceof EngineUnavailable || error instanceof HomeInUse || (error as { name?: string }).name === 'PathwayRefused';
+  const expected = error instanceof ConfigurationError || error instanceof EngineUnavailable || error instanceof HomeInUse || (error as { name?: string }).name === 'PathwaysRefused';
   process.stderr.write(`${expected ? (error as Error).message : `Baton could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`);
   process.exit(1);
 }

@@ -1,10 +1,20 @@
-import { consent } from '@baton/consent';
-import { directory } from '@baton/directory';
+import { consent, lockForRelink, relink } from '@baton/consent';
+import { directoryService } from '@baton/directory';
 import { episodes } from '@baton/episodes';
+import { write } from '@baton/fhir-store';
 import { gateway } from '@baton/gateway';
 import { notifications } from '@baton/notifications';
+import { roleOf } from '@baton/postgres';
 import { referrals } from '@baton/referrals';
 import type { Service } from '@baton/service-host';
+
+/** A Patient that changes its person is the directory's business and consent's, in one transaction. */
+const directory = directoryService({
+  relink: {
+    lock: (tx, change) => tx.as(roleOf('consent'), () => lockForRelink(tx, change)),
+    settle: (tx, caller, change) => tx.as(roleOf('consent'), async () => write(tx, 'consent', caller, await relink(tx, change))),
+  },
+});
 
 const stored: readonly Service[] = [directory, consent, referrals, episodes, notifications];
 

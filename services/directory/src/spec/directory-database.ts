@@ -45,7 +45,7 @@ export async function openDirectory(): Promise<TestDirectory> {
   await test.admin(CONSENT_STAND_IN);
   const db = await test.open('directory', [DirectoryTables1700000000000], { poolSize: 8 });
   const relinked: PersonChange[] = [];
-  const service = directoryService({ relink: async (_tx, _caller, change) => void relinked.push(change) });
+  const service = directoryService({ relink: { lock: async () => undefined, settle: async (_tx, _caller, change) => void relinked.push(change) } });
   await service.equip({ home, egress: egressPolicy({}) });
   const rules = (type: string): TypeRules => service.types.find((each) => each.type === type)!;
   return {

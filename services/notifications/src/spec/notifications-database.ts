@@ -96,7 +96,8 @@ export async function openNotifications() {
   const metrics = new Metrics();
   const host = { database: db, sealer, egress, fhirBase: () => BASE, clock: systemClock, log: openLog('test', 'silent'), metrics } as unknown as Host;
   const handlers = notificationHandlers();
-  let stopWorkers = async (): Promise<void> => undefined;
+  const running: { stop(): Promise<void> }[] = [];
+  const stopWorkers = async (): Promise<void> => void (await Promise.all(running.splice(0).map((worker) => worker.stop())));
 
   const put = async (to: Database, schema: Schema, owner: string, of: { patient: string | null; context: string | null }, id: string, resource: object): Promise<void> =>
     to.transaction((tx) => write(tx, schema, callerOf(owner), { puts: [created({ id, resource: resource as Resource, owner, ...of, now: tx.now })], events: [], audit: [], answer: undefined }));
@@ -119,9 +120,15 @@ export async function openNotifications() {
     startWorkers(settings: DeliverySettings = QUICK): void {
       const workers = deliveryWorkers(host, settings);
       workers.forEach((worker) => worker.start());
-      stopWorkers = async () => void (await Promise.all(workers.map((worker) => worker.stop())));
+      running.push(...workers);
     },
-    stopWorkers: () => stopWorkers(),
+    stopWorkers,
+    /** Stops the workers, and forgets every subscription, event and decision. */
+    async forget(): Promise<void> {
+      await stopWorkers();
+      await test.admin(`TRUNCATE notifications.subscription, notifications.event, notifications.attempt, notifications.lane, notifications.channel_health,
+        notifications.signing_secret, notifications.worker, notifications.resource, notifications.history, consent.access, audit.entry`);
+    },
     async close(): Promise<void> {
       await stopWorkers();
       await test.drop();
