@@ -28,7 +28,7 @@ export async function relink(tx: Tx, { patient, from, to }: PersonChange): Promi
   const rest = await personState(tx, from);
   const joined = await personState(tx, to);
   const outcomes = [rest, joined].map((state, i) => outcomeOf(state, { onlyNarrow: true }, `_${i}`));
-  const rows: Record<string, Fragment> = Object.assign({}, ...outcomes.map((outcome) => outcome.rows));
+  const rows = Object.fromEntries(outcomes.flatMap((outcome) => Object.entries(outcome.rows)));
   return { puts: [], rows: { ...rows, reach: reach([...new Set([...rest.facts.patients, patient])], joined.facts.patients) }, events: outcomes.flatMap(({ events }) => events), audit: [], answer: undefined };
 }
 

@@ -62,7 +62,7 @@ export async function openConsent(): Promise<TestConsent> {
   await test.admin(`INSERT INTO directory.recipient VALUES ('zones', 'charity', 'provider'), ('zones', 'club', 'delivery')`);
 
   const put = async (schema: keyof typeof schemas, owner: string, patient: string | null, context: string | null, id: string, type: string): Promise<void> =>
-    schemas[schema].transaction((tx) => write(tx, schema, callerOf(owner), { puts: [created({ id, resource: { resourceType: type } as Resource, owner, patient, context, now: tx.now })], events: [], audit: [], answer: undefined }));
+    schemas[schema].transaction((tx) => write(tx, schema, callerOf(owner), { puts: [created({ id, resource: { resourceType: type }, owner, patient, context, now: tx.now })], events: [], audit: [], answer: undefined }));
   for (const partner of ['trust', 'charity', 'club', 'camhs']) await put('directory', 'baton', null, null, partner, 'Organization');
   await put('directory', 'baton', null, null, 'zones', 'HealthcareService');
 
