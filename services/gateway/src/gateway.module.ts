@@ -3,6 +3,10 @@ import { Module, type DynamicModule } from '@nestjs/common';
 import { gatewayController } from './gateway.controller.js';
 import { GatewayInteractions } from './gateway.interactions.js';
 import { GatewayTables1700000000000 } from './gateway.tables.js';
+import { BarsErrors } from './messages/bars-errors.js';
+import { MessageTables1700000000001 } from './messages/message.tables.js';
+import { rulesForMessages } from './messages/message-rules.js';
+import { messagesController, PROCESS_MESSAGE } from './messages/messages.controller.js';
 
 @Module({})
 class GatewayModule {}
@@ -13,10 +17,10 @@ const FRONTED = ['Patient'];
 /** The gateway over these services: it composes their commands, without their workers. */
 export function gateway(services: readonly Service[]): Service {
   const types = services.flatMap((service) => service.types);
-  const operations = services.flatMap((service) => service.operations ?? []);
+  const operations = [...services.flatMap((service) => service.operations ?? []), PROCESS_MESSAGE];
   return {
     name: 'gateway',
-    migrations: [GatewayTables1700000000000],
+    migrations: [GatewayTables1700000000000, MessageTables1700000000001],
     types: [],
     publishes: false,
     fronts: FRONTED,
@@ -26,7 +30,7 @@ export function gateway(services: readonly Service[]): Service {
     modules: (host): DynamicModule[] => {
       const interactions = new Map(types.map((rules) => [rules.type, new GatewayInteractions(host, rules)]));
       const fronted = types.filter(({ type }) => FRONTED.includes(type)).map((rules) => fhirController(host, rules, interactions.get(rules.type)));
-      return [{ module: GatewayModule, controllers: [...fronted, gatewayController(host, types, interactions, operations)] }];
+      return [{ module: GatewayModule, providers: [BarsErrors], controllers: [...fronted, messagesController(host, rulesForMessages(services)), gatewayController(host, types, interactions, operations)] }];
     },
   };
 }
