@@ -25,7 +25,7 @@ interface Server {
 
 /** Builds the HTTP server of one process: parsers, identity, error answers, and the modules of its services. */
 export async function httpServer(host: Host, onRefused: OnRefused, modules: readonly (DynamicModule | Type)[], controllers: readonly Type[]): Promise<Server> {
-  const adapter = new FastifyAdapter({ bodyLimit: BUNDLE_AT_MOST, routerOptions: { maxParamLength: 256 }, forceCloseConnections: 'idle', genReqId: () => '' });
+  const adapter = new FastifyAdapter({ bodyLimit: BUNDLE_AT_MOST, routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true }, forceCloseConnections: 'idle', genReqId: () => '' });
   const app = await NestFactory.create<NestFastifyApplication>(rootModule(modules, controllers), adapter, { logger: false, bodyParser: false, abortOnError: false });
   const fastify = adapter.getInstance();
   const onError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => answerError(host, onRefused, error, request as BatonRequest, reply);
