@@ -1,0 +1,13 @@
+import type { History } from './history.js';
+import type { Violation } from './invariants.js';
+import { keptViolations } from './kept.js';
+import { orderViolations } from './order.js';
+import { toldViolations } from './told.js';
+
+/** Judges what a run left behind. @returns nothing where every promise was kept */
+export function check(history: History): Violation[] {
+  return [...keptViolations(history), ...toldViolations(history), ...orderViolations(history), ...restViolations(history)];
+}
+
+const restViolations = ({ rest }: History): Violation[] =>
+  Object.entries(rest).flatMap(([gauge, value]) => (value === 0 ? [] : [{ invariant: 9 as const, says: `${gauge} is ${value}` }]));

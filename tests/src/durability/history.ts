@@ -1,0 +1,110 @@
+/**
+ * What a run left behind, seen from outside only: what the partners were answered, what the public API shows afterwards, what
+ * their webhook receivers wrote down. {@link check} judges it.
+ */
+
+/** One version of one resource. */
+export interface Change {
+  /** `Task/1`. */
+  readonly reference: string;
+  readonly version: number;
+  /** Of the resource as the partner was shown it; missing where the answer showed another version or none. */
+  readonly digest?: string;
+}
+
+/** What Baton has to tell because of a request: once to each of these subscriptions. */
+export interface Announcement {
+  /** What it is about: `ServiceRequest/1`. */
+  readonly focus: string;
+  /** CloudEvents types; whichever comes first is told, the others are not. */
+  readonly events: readonly string[];
+  /** The young person: whatever concerns one comes in order. */
+  readonly person: string;
+  /** Names of the subscriptions that may know. */
+  readonly to: readonly string[];
+  /** It says no more than "this exists": needless where something newer about the focus was told. */
+  readonly introduces: boolean;
+}
+
+/** One request of a partner, repeated under the same Idempotency-Key until it was answered, and sometimes beyond. */
+export interface Asked {
+  readonly key: string;
+  readonly partner: string;
+  readonly method: string;
+  /** For the reader: "accept", "amend". */
+  readonly what: string;
+  /** Times it was sent; some of them were answered. */
+  readonly sent: number;
+  readonly answers: readonly Answer[];
+  /** Follows from the first answer of success. */
+  readonly announces: readonly Announcement[];
+}
+
+/** An answer that came as a whole. */
+export interface Answer {
+  /** Milliseconds since the epoch. */
+  readonly at: number;
+  readonly status: number;
+  /** Versions it says were stored. */
+  readonly changes: readonly Change[];
+}
+
+/** A resource as its history shows it in the end. */
+export interface Shown {
+  readonly reference: string;
+  /** Oldest first. */
+  readonly versions: readonly { readonly version: number; readonly digest: string }[];
+  /** Made by Baton itself because of something else (a Task, an EpisodeOfCare). */
+  readonly byBaton: boolean;
+}
+
+/** A subscription in the end. */
+export interface Subscriber {
+  readonly name: string;
+  /** `events-since-subscription-start`. */
+  readonly total: number;
+}
+
+/** A numbered event as the partner's own list of deliveries has it. */
+export interface Listed {
+  readonly subscription: string;
+  readonly number: number;
+  readonly webhookId: string;
+  readonly focus?: string;
+  /** CloudEvents type. */
+  readonly event: string;
+  readonly kind: string;
+  /** When what it tells happened; the same for one event however often it is handled. */
+  readonly occurred: string;
+  readonly state: string;
+}
+
+/** One webhook, as a receiver wrote it down before it answered. */
+export interface Arrived {
+  readonly subscription: string;
+  readonly at: number;
+  readonly webhookId: string;
+  readonly number: number;
+  readonly focus?: string;
+  /** Version of each resource it named. */
+  readonly versions: Readonly<Record<string, number>>;
+  readonly signed: boolean;
+}
+
+export interface History {
+  readonly asked: readonly Asked[];
+  /** Everything the partners can find, not only what they were told of. */
+  readonly shown: readonly Shown[];
+  readonly subscribers: readonly Subscriber[];
+  readonly listed: readonly Listed[];
+  /** In the order in which each receiver wrote them. */
+  readonly arrived: readonly Arrived[];
+  /** Gauges of /metrics that are 0 when nothing is left to do, by name and labels. */
+  readonly rest: Readonly<Record<string, number>>;
+}
+
+/** An answer of success: what it says is promised to be there. */
+export const isAcknowledged = ({ status }: Answer): boolean => status >= 200 && status < 300;
+
+/** The changes a partner was promised by its request. */
+export const acknowledgedChanges = ({ answers }: Asked): readonly Change[] => answers.find(isAcknowledged)?.changes ?? [];
