@@ -72,11 +72,13 @@ async function answeredAgain(tx: Tx, caller: Caller, before: readonly KeptAnswer
 export async function carryOutAll(tx: Tx, host: Pick<Host, 'fhirBase'>, registry: Registry, caller: Caller, requests: EntryRequest[]): Promise<EntryAnswers> {
   const answers: ResourceAnswer[] = [];
   const assigned = await assign(tx, host, caller, requests, answers);
+  // By what entries call one another: afterwards they name ids.
+  const order = executionOrder(requests);
   refuseIfAny('rule-broken', resolveReferences(requests, assigned.references));
   await lockExisting(tx, registry, caller, requests);
 
   const events = new Map<Schema, NewEvent[]>();
-  for (const place of executionOrder(requests)) {
+  for (const place of order) {
     if (answers[place]) continue;
     const request = requests[place]!;
     answers[place] = await carryOut(tx, registry, caller, request, assigned.ids.get(place), events).catch((error: unknown) => {
