@@ -342,6 +342,27 @@ describe('order', () => {
   });
 });
 
+describe('among alarms of a person', () => {
+  const next = async (): Promise<number | undefined> => {
+    const [leased] = await claim(notifications.db, randomUUID(), new Map(), 8);
+    await release(notifications.db, leased!);
+    return leased!.event?.number;
+  };
+
+  it('older ones go first, and a fresh one before one that waited and is due again', async () => {
+    const of = await notifications.referral({ priority: 'stat' });
+    const id = await notifications.subscribed('rapid-response', receiver.url);
+    await notifications.handle(referralEvent('requested', of), referralEvent('amended', of, 2), referralEvent('amended', of, 3));
+    expect(await next()).toBe(1);
+    await notifications.test.admin(`UPDATE notifications.event SET state = 'waiting' WHERE subscription = $1 AND number = 1`, [id]);
+    expect(await next()).toBe(2);
+    await notifications.test.admin(`UPDATE notifications.event SET state = 'waiting' WHERE subscription = $1`, [id]);
+    expect(await next()).toBe(1);
+    await notifications.test.admin(`UPDATE notifications.event SET next_at = now() + interval '1 hour' WHERE subscription = $1 AND number < 3`, [id]);
+    expect(await next()).toBe(3);
+  });
+});
+
 describe('a worker that dies', () => {
   it('loses its lanes to others, and what it did not record is delivered again under the same id', async () => {
     const of = await notifications.referral();

@@ -135,7 +135,7 @@ export async function openNotifications() {
       await rm(home, { recursive: true });
     },
     /** A Patient of `rapid-response`, with a referral to Safe Zones; nobody else sees it yet. */
-    async referral({ priority = 'routine', person = randomUUID() as string, service = 'gm.safe-zones' } = {}): Promise<TestReferral> {
+    async referral({ priority = 'routine', person = randomUUID(), service = 'gm.safe-zones' } = {}): Promise<TestReferral> {
       const of: TestReferral = { referral: randomUUID(), task: randomUUID(), patient: randomUUID(), priority };
       const subject = { reference: `Patient/${of.patient}` };
       await put(directory, 'directory', 'rapid-response', { patient: of.patient, context: null }, of.patient, { resourceType: 'Patient' });
