@@ -24,10 +24,13 @@ const published = {
   message: 'Resource relations are read through libs/fhir-store, which adds the visibility predicate.',
 };
 
+/** Specs, and what stands beside them for them. */
+const tests = ['**/*.spec.ts', '**/*.fixture.ts', '**/src/**/spec/**/*.ts', 'tests/**/*.ts'];
+
 const restrict = (...allowed) => ({ '@typescript-eslint/no-restricted-imports': ['error', { paths: drivers(...allowed) }] });
 
 export default tseslint.config(
-  { ignores: ['**/dist/**', '**/*.mjs', '**/*.js', '.nx/**', 'infra/boundaries/**'] },
+  { ignores: ['**/dist/**', '**/*.mjs', '**/*.cjs', '**/*.js', '.nx/**', 'infra/boundaries/**'] },
   ...tseslint.configs.recommendedTypeChecked,
   { languageOptions: { parserOptions: { projectService: true, tsconfigRootDir: import.meta.dirname } } },
   {
@@ -45,6 +48,6 @@ export default tseslint.config(
   { files: ['libs/postgres/**/*.ts', 'libs/testing/**/*.ts', 'infra/engines/**/*.ts'], rules: restrict('pg', 'pg-connection-string', 'typeorm') },
   { files: ['libs/messaging/**/*.ts'], rules: restrict('kafkajs') },
   { files: ['libs/access/src/egress*.ts', 'services/notifications/**/*.ts', 'tests/**/*.ts'], rules: restrict('undici') },
-  { files: ['libs/fhir-store/**/*.ts', 'contracts/src/relations.ts', '**/*.spec.ts', 'tests/**/*.ts', 'services/consent/src/consent.tables.ts'], rules: { 'no-restricted-syntax': 'off' } },
-  { files: ['**/*.spec.ts', 'tests/**/*.ts'], rules: { '@typescript-eslint/no-restricted-imports': 'off', '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-argument': 'off', '@typescript-eslint/no-unsafe-return': 'off', '@typescript-eslint/no-unsafe-call': 'off', '@typescript-eslint/unbound-method': 'off' } },
+  { files: ['libs/fhir-store/**/*.ts', 'contracts/src/relations.ts', ...tests, 'services/consent/src/consent.tables.ts'], rules: { 'no-restricted-syntax': 'off' } },
+  { files: tests, rules: { '@typescript-eslint/no-restricted-imports': 'off', '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-argument': 'off', '@typescript-eslint/no-unsafe-return': 'off', '@typescript-eslint/no-unsafe-call': 'off', '@typescript-eslint/unbound-method': 'off' } },
 );

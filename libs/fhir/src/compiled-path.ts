@@ -89,7 +89,7 @@ function condition(type: string, path: SearchPath, seen: (route: Route) => void)
   if (path.kind !== 'differs') throw new Error(`${type}: neither exists() nor a comparison`);
   return (node, root) => {
     const found = first(node, root);
-    return found === undefined ? undefined : String(found as string | number | boolean) !== path.from;
+    return found === undefined ? undefined : !isText(found, path.from);
   };
 }
 
@@ -150,3 +150,6 @@ function chain(hops: readonly Hop[], at: number, kind: ValueKind): Walk {
     for (const item of value) if (item !== null) next(item as Node, root, emit);
   };
 }
+
+/** Whether a primitive reads as this text. */
+const isText = (value: unknown, text: string): boolean => (typeof value === 'boolean' || typeof value === 'number' ? String(value) : value) === text;

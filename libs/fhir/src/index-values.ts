@@ -22,11 +22,11 @@ const list = (value: unknown): readonly unknown[] => (Array.isArray(value) ? (va
 const withSystem = (value: string, system: unknown): IndexValue => (typeof system === 'string' ? { value, system } : { value });
 
 const token: Read = (value, kind, put) => {
-  if (typeof value !== 'object') {
-    if (value !== '') put({ value: String(value as string | number | boolean) });
+  if (typeof value === 'string' || typeof value === 'number' || typeof value === 'boolean') {
+    if (value !== '') put({ value: String(value) });
     return;
   }
-  if (value === null) return;
+  if (typeof value !== 'object' || value === null) return;
   const node = value as Node;
   if (kind.type === 'CodeableConcept') for (const coding of list(node['coding'])) token(coding, CODING, put);
   else {
