@@ -2,12 +2,12 @@ import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 
 /** OpenAPI 3.1 of the own APIs of an application; the FHIR interface is described by its CapabilityStatement. */
-export function openApi(app: NestFastifyApplication, title: string): OpenAPIObject {
-  const config = new DocumentBuilder().setTitle(title).setVersion('1').setOpenAPIVersion('3.1.0').addBearerAuth().build();
+function openApi(app: NestFastifyApplication): OpenAPIObject {
+  const config = new DocumentBuilder().setTitle('Baton: own APIs').setVersion('1').setOpenAPIVersion('3.1.0').addBearerAuth().build();
   return SwaggerModule.createDocument(app, config);
 }
 
 /** Swagger UI at `/docs`, its document at `/docs-json`. */
-export function mountDocs(app: NestFastifyApplication, name: string): void {
-  SwaggerModule.setup('docs', app, () => openApi(app, `Baton ${name}: own APIs`));
+export function mountDocs(app: NestFastifyApplication): void {
+  SwaggerModule.setup('docs', app, () => openApi(app));
 }

@@ -1,5 +1,4 @@
 export { ConfigurationError, HostConfig, readConfig } from './config.js';
-export { openApi } from './docs.js';
 export { recordDisclosure } from './disclosure.js';
 export { refusalOf } from './answer-error.js';
 export { ifMatch, preferHandling, preferReturn, requireJson } from './fhir-headers.js';

@@ -21,7 +21,7 @@ export interface StartOptions {
   readonly services: readonly Service[];
   /** DSN of each schema's own role. */
   readonly dsnOf: (schema: Schema) => string;
-  /** Name in logs and in the documentation page. */
+  /** Name in logs. */
   readonly name: string;
   readonly clock?: Clock;
 }
@@ -66,7 +66,7 @@ export async function startServices(options: StartOptions): Promise<Running> {
     for (const [service, host] of hosts) await service.onRefused?.(host, caller, refused);
   };
   const { app } = await httpServer(first!, onRefused, modules, controllers);
-  mountDocs(app, options.name);
+  mountDocs(app);
   await app.listen(options.config.BATON_PORT, options.config.BATON_HOST);
   shared.bound = await app.getUrl();
 
