@@ -1,6 +1,6 @@
 import { crashPoint } from '@baton/kernel';
 import { Client } from 'pg';
-import { sqlState } from './database.js';
+import { isUnavailable, sqlState } from './database.js';
 import { roleOf, SCHEMAS, type Schema } from './names.js';
 import { isVerifierOf, scramVerifier, secret } from './secrets.js';
 
@@ -28,6 +28,14 @@ const PRESENT = `
          current_database()::text AS database`;
 
 const MAX_TRIES = 10;
+
+/** Roles that are granted `WITH INHERIT FALSE, SET TRUE` came with PostgreSQL 16; the embedded one is 18. */
+const OLDEST = 160_000;
+
+/** The database cannot serve Baton; the message says why and what would. */
+export class DatabaseUnsuitable extends Error {
+  override readonly name = 'DatabaseUnsuitable';
+}
 
 /**
  * Prepares a database for Baton, as its administrator: a login role with a password and a schema of its own for each
@@ -68,8 +76,11 @@ async function once(adminDsn: string, passwords: ReadonlyMap<string, string>): P
   const client = new Client({ connectionString: adminDsn, application_name: 'baton bootstrap' });
   // A connection that breaks between two statements says so here as well; the statement's own error is what counts.
   client.on('error', () => undefined);
-  await client.connect();
+  await client.connect().catch((error: unknown) => {
+    throw isUnavailable(error) ? new DatabaseUnsuitable(`The database named by DATABASE_URL cannot be reached (${(error as { code?: string }).code ?? 'no answer'}).`) : error;
+  });
   try {
+    await refuseOld(client);
     await client.query('BEGIN');
     await client.query(`SELECT pg_advisory_xact_lock(hashtext('baton bootstrap'))`);
     const present = (await client.query<Present>(PRESENT, [[...passwords.keys()], SCHEMAS])).rows[0]!;
@@ -81,6 +92,11 @@ async function once(adminDsn: string, passwords: ReadonlyMap<string, string>): P
   } finally {
     await client.end();
   }
+}
+
+async function refuseOld(client: Client): Promise<void> {
+  const { rows } = await client.query<{ number: number; name: string }>(`SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS name`);
+  if (rows[0]!.number < OLDEST) throw new DatabaseUnsuitable(`Baton needs PostgreSQL 16 or newer; DATABASE_URL leads to ${rows[0]!.name}.`);
 }
 
 async function storedPasswords(client: Client, roleNames: readonly string[]): Promise<Map<string, string>> {

@@ -1,4 +1,4 @@
-export { bootstrap, dsnFor, type BootstrapOptions } from './bootstrap.js';
+export { bootstrap, DatabaseUnsuitable, dsnFor, type BootstrapOptions } from './bootstrap.js';
 export { brokenConstraint, Database, isRetryable, isUnavailable, sqlState, type DatabaseOptions, type Reader, type Tx } from './database.js';
 export { roleOf, SCHEMAS, type Schema } from './names.js';
 export { secret } from './secrets.js';

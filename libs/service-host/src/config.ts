@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** A TCP port; 0 lets the system choose one. */
-const port = z.coerce.number().int().min(0).max(65_535);
+const port = z.string().regex(/^\d{1,5}$/, 'must be a port number, 0 to 65535').transform(Number).refine((number) => number <= 65_535, 'must be a port number, 0 to 65535');
 
 /** What every service reads from the environment; a service adds its own by `extend`. */
 export const HostConfig = z.object({

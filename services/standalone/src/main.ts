@@ -1,4 +1,6 @@
 import { EngineUnavailable, HomeInUse } from '@baton/engines';
+import { PathwaysRefused } from '@baton/directory';
+import { DatabaseUnsuitable } from '@baton/postgres';
 import { ConfigurationError, HostConfig, readConfig } from '@baton/service-host';
 import { startStandalone, withLoopback } from './start-standalone.js';
 
@@ -30,7 +32,15 @@ try {
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
 } catch (error) {
-  const expected = error instanceof ConfigurationError || error instanceof EngineUnavailable || error instanceof HomeInUse || (error as { name?: string }).name === 'PathwaysRefused';
-  process.stderr.write(`${expected ? (error as Error).message : `Baton could not start: ${error instanceof Error ? (error.stack ?? error.message) : String(error)}`}\n`);
+  process.stderr.write(`${whyNot(error)}\n`);
   process.exit(1);
+}
+
+/** What a person can act on; a stack only for what nobody foresaw. */
+function whyNot(error: unknown): string {
+  if (!(error instanceof Error)) return `Baton could not start: ${String(error)}`;
+  const { code, port } = error as { code?: string; port?: number };
+  if (code === 'EADDRINUSE') return `Port ${port} is taken by another program. Stop it, or give Baton another one: BATON_PORT=…`;
+  const expected = error instanceof ConfigurationError || error instanceof EngineUnavailable || error instanceof HomeInUse || error instanceof DatabaseUnsuitable || error instanceof PathwaysRefused;
+  return expected ? error.message : `Baton could not start: ${error.stack ?? error.message}`;
 }
