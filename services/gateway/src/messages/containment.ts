@@ -92,7 +92,7 @@ function outward(reference: Reference, at: string, { seen }: Surroundings, notes
   const { reference: text, ...rest } = reference;
   const parsed = parseReference(text!);
   if (parsed?.kind === 'absolute' || (parsed?.kind === 'local' && seen.has(`${parsed.type}/${parsed.id}`))) return reference;
-  notes.push({ rule: 'reference-not-in-message', says: 'The reference leads to nothing in the message and nothing here; what it said was kept as an identifier.', at: [at], code: 'not-found' });
+  notes.push({ rule: 'reference-not-in-message', says: 'The reference leads to nothing in the message and nothing here; what it says was taken as an identifier.', at: [at], code: 'not-found' });
   return { ...rest, ...(parsed?.kind === 'local' && rest.type === undefined ? { type: parsed.type } : {}), identifier: rest.identifier ?? { value: text! } };
 }
 

@@ -28,7 +28,7 @@ export async function handover(tx: Tx, host: Pick<Host, 'fhirBase'>, registry: R
   return {
     answer: newAnswer(tx.now, {
       code: 'ok',
-      says: 'The referral was taken and is with the service; its decision comes as another message.',
+      says: 'The referral was taken; what the service decides comes as another message.',
       against: [],
       named: [...tolerated, ...sender, ...named],
       written: answers.map((answer, i) => ({ fullUrl: entries[i]!.entry.fullUrl, answer: withoutBody(answer) as MessageAnswer['written'][number]['answer'] })),

@@ -50,13 +50,14 @@ export function readMessage(bundle: Resource, headers: MessageHeaders): Message 
   const focus = focusOf(head, entries);
   const kind = kindOf(reason, categoryOf(focus), focus);
   const destination = destinationOf(head, entries, headers, tolerated);
+  const service = serviceOf(focus, entries, destination.service, tolerated);
   return {
     kind,
-    request: { bundle: bundle.id, reason, source: sourceOf(head, entries), destination: destination.party },
+    request: { bundle: bundle.id, reason, source: sourceOf(head, entries), destination: { endpoint: endpointOf(service.dosServiceId), ...destination.party } },
     entries,
     header,
     focus,
-    service: serviceOf(focus, entries, destination.service, tolerated),
+    service,
     senderOds: odsCodeOf(entries.find(head.sender?.reference)?.entry.resource),
     tolerated,
   };
@@ -149,7 +150,7 @@ function sourceOf({ source, sender }: MessageHeader, entries: MessageEntries): M
 }
 
 /** The service a message is for by its header, which must be the one it was addressed to. */
-function destinationOf({ destination }: MessageHeader, entries: MessageEntries, { target }: MessageHeaders, tolerated: Violation[]): { service: NamedService | undefined; party: MessageParty } {
+function destinationOf({ destination }: MessageHeader, entries: MessageEntries, { target }: MessageHeaders, tolerated: Violation[]): { service: NamedService | undefined; party: Omit<MessageParty, 'endpoint'> } {
   const at = 'Bundle.entry[0].resource.destination';
   const [first, ...more] = destination ?? [];
   if (more.length > 0) throw notSupported('one-destination', 'A message is for one service.', at);
@@ -161,8 +162,7 @@ function destinationOf({ destination }: MessageHeader, entries: MessageEntries, 
   }
   const service = named ?? target;
   const odsCode = odsCodeOf(entries.find(first?.receiver?.reference)?.entry.resource);
-  const endpoint = service ? endpointOf(service.dosServiceId) : (first?.endpoint ?? '');
-  return { service, party: { endpoint, ...(first?.name === undefined ? {} : { name: first.name }), ...(odsCode === undefined ? {} : { odsCode }) } };
+  return { service, party: { ...(first?.name === undefined ? {} : { name: first.name }), ...(odsCode === undefined ? {} : { odsCode }) } };
 }
 
 const spelling = ({ spelt }: NamedService, at: string): Violation =>
@@ -183,7 +183,7 @@ function serviceOf(focus: MessageEntry, entries: MessageEntries, destination: Na
   }
   const meant = service ?? destination;
   if (!meant) throw refuse('rule-broken', 'service-not-named', 'Name the service by its id of the Directory of Services: as performer, as destination, or in NHSD-Target-Identifier.', { at: [at], code: 'required' });
-  if (service?.spelt) tolerated.push(spelling(service, at));
+  if (service?.spelt && !entry) tolerated.push(spelling(service, at));
   if (!service) tolerated.push(fault('performer-read-from-destination', 'The performer is no service with an id of the Directory of Services; the destination of the message was taken.', at, 'value'));
   return meant;
 }

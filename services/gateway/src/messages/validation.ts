@@ -7,6 +7,7 @@ import { newAnswer, type MessageAnswer } from './message-answer.js';
 import { mapReferral, type Known } from './message.mapping.js';
 import type { Message } from './message.js';
 import { inMessage } from './message-entries.js';
+import { endpointOf } from './service-identifier.js';
 
 /**
  * Answers a validation request as what it is: would this young person be taken? Nothing is stored, and so there is nothing to
@@ -36,10 +37,10 @@ function sentence({ verdict, judgedBy }: Assessment): string {
 }
 
 /** The ServiceRequest as an answer to a validation shows it: as it came, with the verdict as its status. */
-export function judgedRequest({ focus, entries }: Message, { code }: MessageAnswer): Resource {
-  const { intent, category, subject, performer, occurrencePeriod, authoredOn } = focus.resource as unknown as ServiceRequest;
-  const resource = { intent, category, subject, performer, occurrencePeriod, authoredOn };
-  const given = Object.fromEntries(Object.entries(resource).filter(([, value]) => value !== undefined));
-  const id = entries.find(focus.fullUrl)?.entry.resource.id;
-  return { resourceType: 'ServiceRequest', ...(id === undefined ? {} : { id }), status: code === 'ok' ? 'active' : 'revoked', ...given };
+export function judgedRequest({ focus, service }: Message, { code }: MessageAnswer): Resource {
+  const { id, intent, category, subject, occurrencePeriod, authoredOn } = focus.resource as unknown as ServiceRequest;
+  const [system, value] = endpointOf(service.dosServiceId).split('|');
+  const performer = [{ type: 'HealthcareService', identifier: { system, value } }];
+  const resource = { id, status: code === 'ok' ? 'active' : 'revoked', intent, category, subject, performer, occurrencePeriod, authoredOn };
+  return { resourceType: 'ServiceRequest', ...Object.fromEntries(Object.entries(resource).filter(([, given]) => given !== undefined)) };
 }
