@@ -6,6 +6,9 @@ import { Deliverer } from './deliverer.js';
 import { DELIVERY_SETTINGS, type DeliverySettings } from './delivery-settings.js';
 import { DeliveryWorker } from './delivery.worker.js';
 import { HandshakeWorker } from './handshake.worker.js';
+import { withMessages } from './message-delivery.consumer.js';
+import { messageDelivery, MessageDeliveryModule } from './message-delivery.module.js';
+import { MessageDeliveryTables1700000000001 } from './message-delivery.tables.js';
 import { NotificationsTables1700000000000 } from './migrations/1700000000000-notifications-tables.js';
 import { notificationHandlers } from './notifications.consumer.js';
 import { watchDeliveries } from './notifications.metrics.js';
@@ -48,13 +51,14 @@ export const subscriptions = subscriptionRules(() => {
 /** The service `notifications`: Subscription, and telling partners what happened. */
 export const notifications: Service = {
   name: 'notifications',
-  migrations: [NotificationsTables1700000000000],
+  migrations: [NotificationsTables1700000000000, MessageDeliveryTables1700000000001],
   types: [subscriptions],
   operations: SUBSCRIPTION_OPERATIONS,
   publishes: false,
-  handlers: () => notificationHandlers(),
-  workers: (host) => deliveryWorkers(host),
+  handlers: () => withMessages(notificationHandlers()),
+  workers: (host) => [...deliveryWorkers(host), messageDelivery(host)],
   modules: (host): DynamicModule[] => [
+    MessageDeliveryModule.with(host),
     {
       module: NotificationsModule,
       controllers: [DeliveriesController, subscriptionOperations(host)],
