@@ -2,7 +2,7 @@ import { auditOf, writeAudit } from '@baton/access';
 import { resourceType } from '@baton/contracts';
 import { notOffered } from '@baton/fhir-store';
 import { refuse, Refused, type Caller } from '@baton/kernel';
-import { isRetryable, isUnavailable } from '@baton/postgres';
+import { isRetryable, isUnavailable, sqlState } from '@baton/postgres';
 import type { FastifyReply } from 'fastify';
 import type { BatonRequest } from './fhir-request.js';
 import { sendRefusal, sendResource } from './fhir-reply.js';
@@ -62,6 +62,7 @@ export function refusalOf(error: unknown): Refused | undefined {
   if (error instanceof Refused) return error;
   if (isRetryable(error)) return refuse('conflict', 'write-conflict', 'Others changed the same things at the same moment, three times in a row; try again.');
   if (isUnavailable(error)) return refuse('unavailable', 'database-unavailable', 'The database cannot be reached just now; nothing was stored. Try again in a few seconds.');
+  if (['22021', '22P05'].includes(sqlState(error) ?? '')) return refuse('malformed', 'character-not-stored', 'The request holds a character that cannot be stored, such as NUL.');
   const failure = (error ?? {}) as FastifyFailure;
   const status = failure.getStatus?.() ?? failure.statusCode;
   if (failure.code === 'FST_ERR_CTP_BODY_TOO_LARGE' || status === 413) return refuse('too-large', 'body-too-large', 'The body is larger than is taken here.');

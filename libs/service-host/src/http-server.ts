@@ -1,18 +1,22 @@
 import { requestIds } from '@baton/access';
-import { parseStrict } from '@baton/fhir';
-import { crashPoint, type Refused } from '@baton/kernel';
+import type { Duplex } from 'node:stream';
+import { outcomeOf, parseStrict } from '@baton/fhir';
+import { crashPoint, refuse, Refused } from '@baton/kernel';
 import { Catch, Module, type ArgumentsHost, type DynamicModule, type ExceptionFilter, type Type } from '@nestjs/common';
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
 import { answerError, type OnRefused } from './answer-error.js';
 import type { BatonRequest } from './fhir-request.js';
-import { sendRefusal } from './fhir-reply.js';
+import { FHIR_JSON, sendRefusal } from './fhir-reply.js';
 import type { Host } from './service.js';
 
 /** Bytes a body may have; message Bundles and transactions carry several resources. */
 const BODY_AT_MOST = 1_048_576;
 const BUNDLE_AT_MOST = 5 * 1_048_576;
+
+/** Node refuses longer request heads by itself (431). */
+const URL_AT_MOST = 16_384;
 
 const takesBundles = (url: string): boolean => /^\/fhir\/R4\/?(?:\?|$)|^\/fhir\/R4\/\$process-message/.test(url);
 
@@ -25,7 +29,14 @@ interface Server {
 
 /** Builds the HTTP server of one process: parsers, identity, error answers, and the modules of its services. */
 export async function httpServer(host: Host, onRefused: OnRefused, modules: readonly (DynamicModule | Type)[], controllers: readonly Type[]): Promise<Server> {
-  const adapter = new FastifyAdapter({ bodyLimit: BUNDLE_AT_MOST, routerOptions: { maxParamLength: 256, ignoreTrailingSlash: true }, forceCloseConnections: 'idle', genReqId: () => '' });
+  const adapter = new FastifyAdapter({
+    bodyLimit: BUNDLE_AT_MOST,
+    routerOptions: { maxParamLength: URL_AT_MOST, ignoreTrailingSlash: true },
+    forceCloseConnections: 'idle',
+    genReqId: () => '',
+    frameworkErrors: (_error: unknown, _request: FastifyRequest, reply: FastifyReply) => void sendRefusal(reply, badUrl()),
+    clientErrorHandler: answerUnparsed,
+  });
   const app = await NestFactory.create<NestFastifyApplication>(rootModule(modules, controllers), adapter, { logger: false, bodyParser: false, abortOnError: false });
   const fastify = adapter.getInstance();
   const onError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => answerError(host, onRefused, error, request as BatonRequest, reply);
@@ -65,14 +76,31 @@ const requestsSeen = (host: Host) =>
 async function identify(host: Host, request: BatonRequest, reply: FastifyReply): Promise<void> {
   const ids = requestIds(request.headers);
   reply.header('x-request-id', ids.requestId).header('x-correlation-id', ids.correlationId);
+  // No text of PostgreSQL holds a NUL, and nothing that is stored here has one.
+  if (/%00/.test(request.url)) {
+    sendRefusal(reply, badUrl());
+    return;
+  }
   if (OPEN.test(request.url)) return;
   try {
     request.caller = { ...(await host.tokens.callerOf(request.headers)), ...ids };
     crashPoint('http.authenticated');
   } catch (error) {
-    if ((error as Partial<Refused>).kind === undefined) throw error;
-    sendRefusal(reply, error as Refused);
+    if (!(error instanceof Refused)) throw error;
+    sendRefusal(reply, error);
   }
+}
+
+const badUrl = (): Refused => refuse('malformed', 'url-malformed', 'The URL cannot be read: it holds a percent-encoding that is none, or a character that nothing here has.');
+
+/** What Node's HTTP parser could not read never becomes a request; the answer is written to the socket as it is. */
+function answerUnparsed(error: Error & { code?: string }, socket: Duplex): void {
+  if (!socket.writable) return void socket.destroy();
+  const tooLong = error.code === 'HPE_HEADER_OVERFLOW';
+  const status = tooLong ? '431 Request Header Fields Too Large' : '400 Bad Request';
+  const refused = tooLong ? refuse('too-large', 'head-too-large', 'The URL and headers together are longer than is taken here.') : refuse('malformed', 'not-http', 'This is not an HTTP request.');
+  const body = JSON.stringify(outcomeOf(refused));
+  socket.end(`HTTP/1.1 ${status}\r\ncontent-type: ${FHIR_JSON}\r\ncontent-length: ${Buffer.byteLength(body)}\r\nconnection: close\r\n\r\n${body}`);
 }
 
 function rootModule(modules: readonly (DynamicModule | Type)[], controllers: readonly Type[]): DynamicModule {
