@@ -58,12 +58,12 @@ export const notifications: Service = {
   handlers: () => withMessages(notificationHandlers()),
   workers: (host) => [...deliveryWorkers(host), messageDelivery(host)],
   modules: (host): DynamicModule[] => [
-    MessageDeliveryModule.with(host),
     {
       module: NotificationsModule,
       controllers: [DeliveriesController, subscriptionOperations(host)],
       providers: [{ provide: DeliveriesParts, useValue: new DeliveriesParts(host.database, host.sealer) }],
     },
+    MessageDeliveryModule.with(host),
   ],
   equip: async (host) => prepareNotifications(host),
 };

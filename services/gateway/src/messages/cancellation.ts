@@ -1,6 +1,6 @@
 import { coding, STATUS_REASON } from '@baton/contracts';
 import type { EntryRequest, Extension, Resource } from '@baton/fhir';
-import { contentOf, read, type StoredRow } from '@baton/fhir-store';
+import { contentOf, read, type ResourceAnswer, type StoredRow } from '@baton/fhir-store';
 import { refuse, Refused, type Caller, type Violation } from '@baton/kernel';
 import type { Tx } from '@baton/postgres';
 import { REQUEST_STATUS_REASON } from '@baton/referrals';
@@ -27,11 +27,11 @@ export async function cancellation(tx: Tx, host: Pick<Host, 'fhirBase'>, registr
   if (!row) throw refuse('unknown', 'message-unknown', 'No message of yours led to such a referral: name the ServiceRequest by the id it was given here, or as that message did.', { at: [placeOf(focus)] });
   requireCurrent(focus.resource, row, placeOf(focus));
 
-  const request: EntryRequest = { place: 0, interaction: 'update', method: 'PUT', type: 'ServiceRequest', id: row.id, fullUrl: focus.fullUrl, ifMatch: `W/"${row.version}"`, resource: takenBack(contentOf(row) as Resource, focus.resource) };
-  let written;
+  const request: EntryRequest = { place: 0, interaction: 'update', method: 'PUT', type: 'ServiceRequest', id: row.id, fullUrl: focus.fullUrl, ifMatch: `W/"${row.version}"`, resource: takenBack(contentOf(row), focus.resource) };
+  let written: ResourceAnswer;
   try {
     prepare(registry, caller, [request]);
-    [written] = await carryOutAll(tx, host, registry, caller, [request]);
+    written = (await carryOutAll(tx, host, registry, caller, [request]))[0]!;
   } catch (error) {
     throw inTermsOfMessage(error instanceof Refused && error.kind === 'stale' ? new Refused('conflict', error.violations) : error, [{ entry: focus, resource: focus.resource }]);
   }
@@ -42,9 +42,9 @@ export async function cancellation(tx: Tx, host: Pick<Host, 'fhirBase'>, registr
       says: 'The referral was taken back; the service is told.',
       against: [],
       named: tolerated,
-      written: [{ fullUrl: focus.fullUrl, answer: withoutBody(written!) as MessageAnswer['written'][number]['answer'] }],
+      written: [{ fullUrl: focus.fullUrl, answer: withoutBody(written) as MessageAnswer['written'][number]['answer'] }],
     }),
-    bodies: [written!.body],
+    bodies: [written.body],
   };
 }
 

@@ -59,9 +59,9 @@ export function standingAlone(entry: MessageEntry, around: Surroundings): Contai
     const found = inside[i]!;
     const id = ids.get(found.fullUrl)!;
     const { contained = [], ...itself } = withReferences(found.resource, '', pointed(found, `${id}.`)) as Resource & { contained?: Resource[] };
-    kept.push(asContained(itself as Resource, id), ...contained.map((each) => asContained(each, `${id}.${each.id ?? ''}`)));
+    kept.push(asContained(itself, id), ...contained.map((each) => asContained(each, `${id}.${each.id ?? ''}`)));
   }
-  const { resourceType: type, id: _id, ...rest } = content as Resource;
+  const { resourceType: type, id: _id, ...rest } = content;
   return { resource: { resourceType: type, ...rest, ...(kept.length > 0 ? { contained: kept } : {}) }, inside, notes };
 }
 
@@ -114,5 +114,5 @@ function withReferences(value: unknown, at: string, map: (reference: Reference, 
   if (Array.isArray(value)) return value.map((item, i) => withReferences(item, `${at}[${i}]`, map));
   if (typeof value !== 'object' || value === null) return value;
   const copy = Object.fromEntries(Object.entries(value).map(([key, child]) => [key, withReferences(child, `${at}.${key}`, map)]));
-  return typeof copy['reference'] === 'string' ? map(copy as Reference, at) : copy;
+  return typeof copy['reference'] === 'string' ? map(copy, at) : copy;
 }

@@ -1,8 +1,8 @@
-import { IDENTIFIERS, resourceType } from '@baton/contracts';
+import { IDENTIFIERS } from '@baton/contracts';
 import { parseSearch, type Resource } from '@baton/fhir';
-import { read, search } from '@baton/fhir-store';
+import { search, seenRows } from '@baton/fhir-store';
 import type { Caller } from '@baton/kernel';
-import type { Reader, Tx } from '@baton/postgres';
+import { statement, type Reader, type Tx } from '@baton/postgres';
 import type { Host } from '@baton/service-host';
 import { outwardReferences } from './containment.js';
 import type { Known } from './message.mapping.js';
@@ -11,6 +11,8 @@ import { identifierOf } from './message-organization.js';
 
 /** By which identifier entries of a type are known again here. */
 const BY_IDENTIFIER: Readonly<Record<string, string>> = { Organization: IDENTIFIERS.odsOrganization, HealthcareService: IDENTIFIERS.dosService, Location: IDENTIFIERS.odsSite };
+
+const SEEN = statement(`SELECT r.reference FROM ${seenRows('$1::text[]', '$2::text')} r WHERE NOT r.deleted`);
 
 /**
  * Looks up what a message names: organisations, services and sites by their identifiers, and references out of the message as far as
@@ -26,12 +28,8 @@ export async function whatIsKnown(tx: Tx, { pages, fhirBase }: Pick<Host, 'pages
     const ours = await identified(tx, { pages, fhirBase }, caller, type, system, [...new Set(named.map(({ value }) => value))]);
     for (const { fullUrl, value } of named) if (ours.has(value)) matched.set(fullUrl, ours.get(value)!);
   }
-  const seen = new Set<string>();
-  for (const reference of outwardReferences(entries)) {
-    const [type = '', id = ''] = reference.split('/');
-    const row = resourceType(type) ? await read(tx, caller, type, id) : undefined;
-    if (row && !row.deleted) seen.add(reference);
-  }
+  const rows = await tx.query<{ reference: string }>(SEEN, [outwardReferences(entries), caller.partner]);
+  const seen = new Set(rows.map(({ reference }) => reference));
   return { matched, seen };
 }
 

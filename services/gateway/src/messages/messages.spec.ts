@@ -197,6 +197,22 @@ describe('a referral message', () => {
     expect(persons).toHaveLength(2);
   });
 
+  it('refers out of itself only to what its sender sees here: the same for what is hidden and for what never was', async () => {
+    const { answer: earlier } = await refer();
+    const own = inBundle(earlier.body, 'Encounter').id as string;
+    const hidden = randomUUID();
+    const asked = async (id: string): Promise<any> => {
+      const { answer } = await refer([{ op: 'add', path: '/entry/3/resource/partOf', value: { reference: `Encounter/${id}` } }]);
+      return inBundle(answer.body, 'Encounter').partOf;
+    };
+    expect(await asked(own)).toEqual({ reference: `Encounter/${own}` });
+    const others = await baton.send(RECEIVER, 'POST', 'Patient', { resourceType: 'Patient', birthDate: '1970-01-01' });
+    const theirs = await baton.send(RECEIVER, 'POST', 'Encounter', { resourceType: 'Encounter', status: 'finished', class: { code: 'AMB' }, subject: { reference: `Patient/${others.body.id}` } });
+    expect(theirs.status).toBe(201);
+    expect(await asked(theirs.body.id)).toEqual({ type: 'Encounter', identifier: { value: `Encounter/${theirs.body.id}` } });
+    expect(await asked(hidden)).toEqual({ type: 'Encounter', identifier: { value: `Encounter/${hidden}` } });
+  });
+
   it('that is not eligible is refused with every reason, and leaves nothing in any schema', async () => {
     const before = await stored();
     const { answer } = await refer([{ op: 'replace', path: '/entry/5/resource/birthDate', value: '2012-05-04' }, { op: 'replace', path: '/entry/5/resource/address', value: [{ city: 'Truro' }] }]);

@@ -21,7 +21,7 @@ export const REFERRAL_CHANGES: readonly Change[] = [
 ];
 
 /** A message with changes; it has a Bundle.id of its own unless one is given. */
-export const changed = (message: Resource, changes: readonly Change[], id: string = newId()): Resource => ({ ...(applyPatch(message, changes) as Resource), id });
+export const changed = (message: Resource, changes: readonly Change[], id: string = newId()): Resource => ({ ...(applyPatch(message, changes)), id });
 
 /** The referral message made from the published validation request. */
 export const referralRequest = (more: readonly Change[] = [], id?: string): Resource => changed(validationRequest(), [...REFERRAL_CHANGES, ...more], id);
