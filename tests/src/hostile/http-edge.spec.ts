@@ -33,7 +33,7 @@ describe('what never becomes a proper request is answered with an OperationOutco
     ['headers beyond all measure', '/fhir/R4/Patient', { 'x-big': 'a'.repeat(20_000) }, 431, 'head-too-large'],
     ['an address where nothing is', '/nowhere', {}, 404, 'address-unknown'],
   ])('%s', async (_what, path, headers, status, rule) => {
-    const answer = await raw(path, headers as Record<string, string>);
+    const answer = await raw(path, headers);
     expect([answer.status, answer.body.resourceType, answer.body.issue?.[0]?.details.coding[0]?.code]).toEqual([status, 'OperationOutcome', rule]);
   });
 

@@ -1,4 +1,4 @@
-/* eslint-disable no-restricted-syntax -- This stands in for the services that publish these relations. */
+ 
 import { AuditTables1700000000000, makeAuditPartitions } from '@baton/access';
 import { healthcareServiceId, locationId, organizationId, Pathway, recipientsOf } from '@baton/contracts';
 import type { Resource } from '@baton/fhir';
