@@ -18,11 +18,11 @@ try {
   ]) {
     const told = JSON.parse((await (await fetch(`${baton.address}${path}`)).text()).replaceAll(baton.address, PUBLIC));
     const text = `${JSON.stringify(told, null, 2)}\n`;
-    const target = new URL(`../../contracts/generated/${file}`, import.meta.url);
+    const target = new URL(`../../contracts/interfaces/${file}`, import.meta.url);
     if (!check) writeFileSync(target, text);
     else if (read(target) !== text) {
       differs++;
-      console.error(`contracts/generated/${file} is not what a running Baton says of itself`);
+      console.error(`contracts/interfaces/${file} is not what a running Baton says of itself`);
     }
   }
 } finally {
