@@ -50,6 +50,6 @@ export const keep = (schema: Schema, caller: Caller, { key }: IdempotencyClaim, 
 
 /** Forgets keys older than 24 h. @returns how many */
 export async function forgetOldKeys(tx: Tx, schema: Schema): Promise<number> {
-  const gone = await tx.query(statement(`DELETE FROM ${schema}.idempotency WHERE at < clock_timestamp() - interval '24 hours' RETURNING key`));
+  const gone = await tx.query(statement(`DELETE FROM ${schema}.idempotency WHERE at < statement_timestamp() - interval '24 hours' RETURNING key`));
   return gone.length;
 }

@@ -43,7 +43,7 @@ export async function admit(tx: Tx, schema: Schema, consumer: string, batch: rea
 /** Is the aggregate of this event parked? */
 export const isShut = (admitted: Admitted, { event }: Received): boolean => admitted.shut.has(orderKey(event));
 
-const trim = perSchema((schema) => `DELETE FROM ${schema}.inbox WHERE at < clock_timestamp() - $1::float8 * interval '1 ms'`);
+const trim = perSchema((schema) => `DELETE FROM ${schema}.inbox WHERE at < statement_timestamp() - $1::float8 * interval '1 ms'`);
 
 /**
  * Forgets events that were handled long ago. An event that is delivered or replayed after that takes effect again: the

@@ -64,7 +64,7 @@ export class Database implements Reader {
       poolSize: options.poolSize ?? 8,
       applicationName: `baton ${options.schema}`,
       extra: {
-        options: `-c search_path=${options.schema} -c idle_in_transaction_session_timeout=${options.idleInTransactionMs ?? 30_000} -c jit=off -c plan_cache_mode=force_generic_plan`,
+        options: `-c search_path=${options.schema} -c idle_in_transaction_session_timeout=${options.idleInTransactionMs ?? 30_000} -c jit=off -c plan_cache_mode=force_generic_plan -c random_page_cost=1.1`,
         idleTimeoutMillis: 30_000,
       },
     });

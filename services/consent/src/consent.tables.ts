@@ -40,7 +40,7 @@ CREATE TABLE consent.decision (
   status text NOT NULL CHECK (status IN ('active', 'inactive', 'entered-in-error')),
   withdrawn_at timestamptz,
   withdrawn_xid xid8,
-  reach text[] NOT NULL,
+  reach text[] COLLATE "C" NOT NULL,
   referral text COLLATE "C"
 );
 CREATE INDEX decision_by_patient ON consent.decision (patient);

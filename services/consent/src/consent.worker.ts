@@ -4,9 +4,10 @@ import { errorFields, type Log, type Worker } from '@baton/service-host';
 import { judgeAgain } from './consent.consumer.js';
 import { lockPersons, personState } from './person.store.js';
 
-const DUE = statement(`SELECT person::text AS person, patient FROM consent.person_lock WHERE next_at <= clock_timestamp() ORDER BY next_at LIMIT 100`);
+const DUE = statement(`SELECT person::text AS person, patient FROM consent.person_lock WHERE next_at <= statement_timestamp() ORDER BY next_at LIMIT 100`);
 
-// Referrals and decisions that name a service whose partners changed with the pathway are due; then the new list is kept.
+// Referrals and decisions that name a service whose partners changed with the pathway are due; then the new list is kept. This runs each
+// second: where nothing changed, no referral, decision or person is looked at.
 const SERVICES = statement(`
   WITH now AS (SELECT DISTINCT service, partner FROM directory.recipient_v1),
   changed AS (
@@ -14,10 +15,10 @@ const SERVICES = statement(`
     UNION SELECT service FROM (SELECT service, partner FROM consent.service_recipient EXCEPT SELECT service, partner FROM now) less),
   concerned AS (
     SELECT patient FROM consent.sharing WHERE service IN (SELECT service FROM changed)
-    UNION SELECT patient FROM consent.decision WHERE services && ARRAY(SELECT service FROM changed)),
+    UNION SELECT patient FROM consent.decision WHERE EXISTS (SELECT FROM changed) AND services && ARRAY(SELECT service FROM changed)),
   due AS (
     UPDATE consent.person_lock l SET next_at = clock_timestamp()
-    WHERE EXISTS (SELECT FROM concerned c WHERE l.person = coalesce((SELECT p.person FROM directory.person_v1 p WHERE p.patient = c.patient), md5(c.patient)::uuid))),
+    WHERE EXISTS (SELECT FROM changed) AND EXISTS (SELECT FROM concerned c WHERE l.person = coalesce((SELECT p.person FROM directory.person_v1 p WHERE p.patient = c.patient), md5(c.patient)::uuid))),
   less AS (DELETE FROM consent.service_recipient k WHERE NOT EXISTS (SELECT FROM now n WHERE n.service = k.service AND n.partner = k.partner))
   INSERT INTO consent.service_recipient (service, partner) SELECT service, partner FROM now ON CONFLICT DO NOTHING`);
 

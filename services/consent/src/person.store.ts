@@ -89,13 +89,16 @@ interface AccessJson {
   id: string; patient: string; owner: string | null; recipient: string; category: AccessRow['category']; context: string | null; item: string | null; purpose: string; valid_from: string; valid_until: string | null; decision: string;
 }
 
-// One statement, so that all of it is of one snapshot, taken after the lock is held.
+// One statement, so that all of it is of one snapshot, taken after the lock is held. Each part finds its rows by an index: the two ways
+// to a decision are asked one after the other, because with OR between them all decisions would be looked through.
 const STATE = statement(`
-  WITH them AS MATERIALIZED (SELECT coalesce(array_agg(p.patient), '{}') || CASE WHEN $2::text IS NULL OR $2 IN (SELECT q.patient FROM directory.person_v1 q) THEN '{}'::text[] ELSE ARRAY[$2::text] END AS patients FROM directory.person_v1 p WHERE p.person = $1::uuid)
+  WITH them AS MATERIALIZED (SELECT coalesce(array_agg(p.patient), '{}') || CASE WHEN $2::text IS NULL OR EXISTS (SELECT FROM directory.person_v1 q WHERE q.patient = $2) THEN '{}'::text[] ELSE ARRAY[$2::text] END AS patients FROM directory.person_v1 p WHERE p.person = $1::uuid)
   SELECT statement_timestamp() AS now, them.patients, (SELECT l.next_at FROM consent.person_lock l WHERE l.person = $1::uuid) AS next_at,
     (SELECT coalesce(json_agg(d), '[]') FROM (
       SELECT d.*, (SELECT array_agg(DISTINCT n.partner) FROM directory.recipient_v1 n WHERE n.service = ANY(d.services)) AS resolved
-      FROM consent.decision d WHERE d.referral IS NULL AND (d.patient = ANY(them.patients) OR (d.reach <> '{}' AND d.reach && them.patients))) d) AS decisions,
+      FROM (SELECT * FROM consent.decision own WHERE own.patient = ANY(them.patients)
+        UNION ALL SELECT * FROM consent.decision other WHERE other.reach <> '{}' AND other.reach && them.patients AND other.patient <> ALL(them.patients)) d
+      WHERE d.referral IS NULL) d) AS decisions,
     (SELECT coalesce(json_agg(s ORDER BY s.referral), '[]') FROM (
       SELECT s.*, (SELECT array_agg(n.partner ORDER BY n.role DESC, n.partner) FROM directory.recipient_v1 n WHERE n.service = s.service) AS recipients_now
       FROM consent.sharing s WHERE s.patient = ANY(them.patients)) s) AS sharings,

@@ -78,7 +78,7 @@ export async function lockReferral(tx: Tx, id: string): Promise<StoredReferral |
 }
 
 const LOCK_DUE = statement(`${SELECT}
-  WHERE r.status = 'requested' AND NOT r.held AND r.unacknowledged_at IS NULL AND coalesce(r.acknowledge_by, r.undecided_by) <= clock_timestamp()
+  WHERE r.status = 'requested' AND NOT r.held AND r.unacknowledged_at IS NULL AND coalesce(r.acknowledge_by, r.undecided_by) <= statement_timestamp()
   ORDER BY coalesce(r.acknowledge_by, r.undecided_by) LIMIT $1 FOR UPDATE OF r SKIP LOCKED`);
 
 /**
