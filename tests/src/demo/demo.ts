@@ -31,6 +31,7 @@ process.exitCode = await demonstrate().then(
 await end();
 
 async function demonstrate(): Promise<boolean> {
+  print('\n  Looking for a Baton, or starting one …');
   const baton = await batonToUse(Object.values(PARTNERS));
   ending.push(() => baton.stop());
   const cast = await openCast(baton);
