@@ -158,4 +158,20 @@ export const RELATIONS: readonly PublishedRelation[] = [
       column('role', 'text', '`provider`: accountable · `delivery`: does the work under the provider'),
     ],
   },
+  {
+    name: 'message_v1',
+    schemas: ['gateway'],
+    says: 'Which referrals came as a message, and from whom: a decision on them goes back as a message. Absent where no gateway was ever started.',
+    columns: [
+      column('service_request', 'text', 'ServiceRequest id'),
+      column('partner', 'text', 'Partner id of who sent it'),
+      column('bundle', 'text', 'Bundle.id of the message'),
+      column('request_id', 'text', 'X-Request-Id it came with'),
+      column('correlation_id', 'text', 'X-Correlation-Id it came with'),
+      column('reason', 'text', 'Reason code of its MessageHeader'),
+      column('source', 'jsonb', 'Who sent it, as the message says'),
+      column('destination', 'jsonb', 'Whom it was sent to, as the message says'),
+      column('at', 'timestamp with time zone', 'When it was stored'),
+    ],
+  },
 ];

@@ -50,7 +50,7 @@ function unknownNames(pathway: Pathway): Violation[] {
   const partners = new Set(pathway.partners.map((partner) => partner.id));
   const missing = (known: Set<string>, rule: string, what: string, names: readonly string[], at: string) =>
     names.flatMap((name, i) => (known.has(name) ? [] : [breach(rule, `The pathway has no ${what} ${name}.`, `${at}[${i}]`)]));
-  const service = (names: readonly string[], at: string) => missing(services, 'unknown-service', 'service', names, at);
+  const service = (names: readonly string[], at: string) => missing(services, 'service-unknown', 'service', names, at);
   const locality = (names: readonly string[], at: string) => missing(localities, 'unknown-locality', 'locality', names, at);
   return [
     ...pathway.partners.flatMap((partner, i) => [...service(partner.provides, `partners[${i}].provides`), ...service(partner.deliversFor, `partners[${i}].deliversFor`)]),
@@ -58,7 +58,7 @@ function unknownNames(pathway: Pathway): Violation[] {
       ...locality(each.localities, `services[${i}].localities`),
       ...each.sites.flatMap((site, j) => locality(site.localities, `services[${i}].sites[${j}].localities`)),
       ...each.routes.flatMap((route, j) =>
-        services.has(route.from) || Object.hasOwn(REFERRAL_SOURCE.codes, route.from) ? [] : [breach('unknown-service', `The pathway has no service ${route.from}.`, `services[${i}].routes[${j}].from`)],
+        services.has(route.from) || Object.hasOwn(REFERRAL_SOURCE.codes, route.from) ? [] : [breach('service-unknown', `The pathway has no service ${route.from}.`, `services[${i}].routes[${j}].from`)],
       ),
       ...service(each.stepDownTo, `services[${i}].stepDownTo`),
       ...service(each.escalateTo, `services[${i}].escalateTo`),

@@ -1,4 +1,4 @@
-import { TOPICS } from '@baton/contracts';
+import { resourceType, TOPICS } from '@baton/contracts';
 import { searchParametersOf, type CapabilityStatement } from '@baton/fhir';
 import type { TypeRules } from '@baton/fhir-store';
 import type { FhirOperation } from '@baton/service-host';
@@ -44,14 +44,16 @@ export function capabilityStatement(base: string, types: readonly TypeRules[], o
 }
 
 function resourceOf(rules: TypeRules, operations: readonly FhirOperation[]): ServerResource {
+  // What comes from a pathway file is Baton's to write, and nobody's to send.
+  const writable = resourceType(rules.type)?.written === 'partner';
   const offered: NonNullable<ServerResource['interaction']> = [
     { code: 'read' },
     { code: 'vread' },
     { code: 'history-instance' },
     { code: 'search-type' },
-    ...(rules.create ? [{ code: 'create' as const }] : []),
-    ...(rules.update ? [{ code: 'update' as const }, { code: 'patch' as const }] : []),
-    ...(rules.remove ? [{ code: 'delete' as const }] : []),
+    ...(writable && rules.create ? [{ code: 'create' as const }] : []),
+    ...(writable && rules.update ? [{ code: 'update' as const }, { code: 'patch' as const }] : []),
+    ...(writable && rules.remove ? [{ code: 'delete' as const }] : []),
   ];
   const own = operations.filter((operation) => operation.type === rules.type).map(({ name, definition }) => ({ name, definition }));
   return {
@@ -61,7 +63,7 @@ function resourceOf(rules: TypeRules, operations: readonly FhirOperation[]): Ser
     versioning: 'versioned-update',
     readHistory: true,
     updateCreate: false,
-    conditionalCreate: rules.create !== undefined,
+    conditionalCreate: writable && rules.create !== undefined,
     conditionalUpdate: false,
     conditionalDelete: 'not-supported',
     searchParam: [...searchParametersOf(rules.type).values()].map(({ code, type }) => ({ name: code, type })),

@@ -44,7 +44,7 @@ export async function assess(tx: Tx, caller: Caller, serviceRequest: Resource, p
 }
 
 /** No pathway has such a service. */
-export const unknownService: Violation = { rule: 'unknown-service', says: 'No pathway in force has such a service.', at: ['ServiceRequest.performer'], code: 'business-rule' };
+export const unknownService: Violation = { rule: 'service-unknown', says: 'No pathway in force has such a service.', at: ['ServiceRequest.performer'], code: 'business-rule' };
 
 interface Asked {
   readonly facts: RequestFacts;

@@ -112,8 +112,8 @@ describe('eligibility', () => {
 
   it('refuses a service that gives advice only, or that the pathway does not have', () => {
     expect(rules(referral({ service: 'gm-crisis-care.medical-on-call' }))).toContain('service-takes-no-referrals');
-    expect(rules(referral({ service: 'gm-crisis-care.nowhere' }))).toEqual(['unknown-service']);
-    expect(rules(referral({ service: 'safe-zones' }))).toEqual(['unknown-service']);
+    expect(rules(referral({ service: 'gm-crisis-care.nowhere' }))).toEqual(['service-unknown']);
+    expect(rules(referral({ service: 'safe-zones' }))).toEqual(['service-unknown']);
   });
 
   it('lets the young person wait when the service is full, and says how long', () => {

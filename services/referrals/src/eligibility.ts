@@ -53,7 +53,7 @@ export interface Judged {
 export function judge({ youngPerson, referral, receivedAt, pathway, room }: Judged): Verdict {
   const today = londonDay(receivedAt);
   const service = serviceOf(pathway, referral.service);
-  if (!service) return refused([fault('unknown-service', 'The pathway in force has no such service.', 'ServiceRequest.performer')]);
+  if (!service) return refused([fault('service-unknown', 'The pathway in force has no such service.', 'ServiceRequest.performer')]);
   const violations = [
     ...(today < pathway.inForceFrom ? [fault('pathway-not-in-force', `The pathway is in force from ${pathway.inForceFrom}.`, 'ServiceRequest.performer')] : []),
     ...(service.acceptsReferrals ? routeFaults(pathway, service, referral, today) : [fault('service-takes-no-referrals', `${service.name} gives advice only: ring ${service.phone}.`, 'ServiceRequest.performer')]),

@@ -153,7 +153,7 @@ describe('a new referral', () => {
   it('has one performer that a pathway in force knows', async () => {
     const patient = await around.youngPerson(TRUST);
     expect(rulesOf(await refusal(partners.refer(TRUST, referralOf(patient, { performer: [] }))))).toEqual(['performer-not-one-service']);
-    expect(rulesOf(await refusal(partners.refer(TRUST, referralOf(patient, { performer: [{ reference: 'HealthcareService/none' }] }))))).toEqual(['unknown-service']);
+    expect(rulesOf(await refusal(partners.refer(TRUST, referralOf(patient, { performer: [{ reference: 'HealthcareService/none' }] }))))).toEqual(['service-unknown']);
     expect(rulesOf(await refusal(partners.refer(TRUST, referralOf(patient, { requester: { reference: 'Organization/liaison' } }))))).toEqual(['requester-not-you']);
   });
 
