@@ -16,7 +16,7 @@ export interface Change {
 export interface Announcement {
   /** What it is about: `ServiceRequest/1`. */
   readonly focus: string;
-  /** CloudEvents types; whichever comes first is told, the others are not. */
+  /** CloudEvents types that tell it: one of them at least, each at most once. (That somebody may see a referral now is told by the event of the referral or by that of the sharing.) */
   readonly events: readonly string[];
   /** The young person: whatever concerns one comes in order. */
   readonly person: string;

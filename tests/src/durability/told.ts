@@ -53,10 +53,13 @@ function missing(name: string, { of, count, told }: Group, known: ReadonlySet<st
 
 /** One event that took effect twice tells the same moment twice; two events of one change tell two. */
 function surplus(name: string, { of, count, told }: Group): Violation[] {
-  if (told.length <= count) return [];
-  const twice = new Set(told.map(({ occurred, event }) => `${occurred} ${event}`)).size < told.length;
-  const says = `${name} was told "${of.events[0]}" of ${of.focus} as events ${told.map(({ number }) => number).join(', ')}; the changes were ${count}`;
-  return [{ invariant: twice ? 5 : 3, says }];
+  return of.events.flatMap((type): Violation[] => {
+    const same = told.filter(({ event }) => event === type);
+    if (same.length <= count) return [];
+    const twice = new Set(same.map(({ occurred }) => occurred)).size < same.length;
+    const says = `${name} was told "${type}" of ${of.focus} as events ${same.map(({ number }) => number).join(', ')}; the changes were ${count}`;
+    return [{ invariant: twice ? 5 : 3, says }];
+  });
 }
 
 function delivered(name: string, listed: readonly Listed[], arrived: readonly Arrived[]): Violation[] {

@@ -1,0 +1,196 @@
+import { exampleReferral } from '@baton/standalone';
+import { webhookReceiver, type ReceivedWebhook } from '@baton/testing';
+import type { PartnerSystem } from '../partner-system.js';
+import { arrival, insist, is, numbersIn, refer, subscribe, typeOf } from './errand-partner.js';
+import { messageEndpoint, referralMessage } from './errand-message.js';
+import type { ErrandName } from './points.js';
+import { consent } from '../stories/records.js';
+
+/** Who runs an errand, and what tells this run from others. */
+export interface Runner {
+  readonly system: (partner: string) => PartnerSystem;
+  /** Another number, another run: keys and young persons follow from it. */
+  readonly run: number;
+}
+
+/** Something a partner wants that the usual way does not touch. It comes to its end in spite of a kill, or throws what did not come true. */
+export type Errand = (runner: Runner) => Promise<void>;
+
+const carries = (number: number) => (webhook: ReceivedWebhook) => numbersIn(webhook).includes(number);
+
+function expectThat(holds: boolean, says: string): void {
+  if (!holds) throw new Error(says);
+}
+
+const oneId = (webhooks: readonly ReceivedWebhook[]): void => {
+  const ids = new Set(webhooks.map(({ headers }) => headers['webhook-id']));
+  expectThat(ids.size === 1, `one event came under the ids ${[...ids].join(', ')}`);
+};
+
+/** A secret, a handshake, a first event: there is one subscription, and it works. */
+const subscribing: Errand = async ({ system, run }) => {
+  const referrer = system('rapid-response');
+  await insist('get a secret', () => referrer.post('/api/notifications/v1/signing-secrets', {}, { 'content-type': 'application/json' }), is(201));
+  const { id, receiver } = await subscribe(referrer, `subscribe-${run}`);
+  await refer(referrer, `refer-${run}`, run);
+  oneId(await arrival(receiver, carries(1)));
+  const { body } = await insist('list subscriptions', () => referrer.get('Subscription?_count=200'), is(200));
+  const same = body.entry.filter(({ resource }: { resource: { channel: { endpoint: string } } }) => resource.channel.endpoint === receiver.url);
+  expectThat(same.length === 1, `there are ${same.length} subscriptions instead of ${id} alone`);
+  await receiver.close();
+};
+
+/** Signs of life go on and count as nothing. */
+const heartbeat: Errand = async ({ system, run }) => {
+  const referrer = system('rapid-response');
+  const { id, receiver } = await subscribe(referrer, `beat-${run}`, { topic: 'care-plan', heartbeat: 1 });
+  await arrival(receiver, (webhook) => typeOf(webhook) === 'heartbeat', 3);
+  const { text } = await insist('ask for the status', () => referrer.get(`Subscription/${id}/$status`), is(200));
+  expectThat(text.includes('"name":"events-since-subscription-start","valueString":"0"'), `heartbeats were counted: ${text}`);
+  await receiver.close();
+};
+
+/** A subscription is off once its time is over. */
+const ending: Errand = async ({ system, run }) => {
+  const referrer = system('rapid-response');
+  const { id, receiver } = await subscribe(referrer, `end-${run}`, { end: new Date(Date.now() + 2_000) });
+  const { body } = await insist('end', () => referrer.get(`Subscription/${id}`), ({ body: now }) => now?.status === 'off');
+  expectThat(body.meta.versionId === '3' || body.meta.versionId === '2', `it ended as version ${body.meta.versionId}`);
+  await receiver.close();
+};
+
+/** An endpoint that is busy is told again. */
+const busyEndpoint: Errand = async ({ system, run }) => {
+  const referrer = system('rapid-response');
+  const { receiver } = await subscribe(referrer, `busy-${run}`);
+  receiver.answerNext({ status: 503 });
+  await refer(referrer, `refer-${run}`, run);
+  oneId(await arrival(receiver, carries(1), 2));
+  await receiver.close();
+};
+
+/** What an endpoint refuses is parked; redriven it arrives, and sent again it arrives again, always as the same event. */
+const refusingEndpoint: Errand = async ({ system, run }) => {
+  const referrer = system('rapid-response');
+  const { id, receiver } = await subscribe(referrer, `refusing-${run}`);
+  receiver.answerAlways({ status: 400 });
+  await refer(referrer, `refer-${run}`, run);
+  const list = `/api/notifications/v1/deliveries?subscription=${id}`;
+  const state = (wanted: string) => insist(`be ${wanted}`, () => referrer.get(list), ({ body }) => body?.deliveries?.[0]?.state === wanted);
+  const { body } = await state('parked');
+  receiver.answerAlways({ status: 200 });
+  await insist('redrive', () => referrer.post(`/api/notifications/v1/subscriptions/${id}/redrive`, {}, { 'content-type': 'application/json' }), is(202));
+  await state('delivered');
+  const before = receiver.received.length;
+  await insist('resend', () => referrer.post(`/api/notifications/v1/deliveries/${body.deliveries[0].id}/resend`, {}, { 'content-type': 'application/json' }), is(202));
+  await arrival(receiver, () => true, before + 1);
+  await state('delivered');
+  oneId(receiver.received.filter(carries(1)));
+  await receiver.close();
+};
+
+/** An endpoint that is gone stops the subscription; asked for anew, it goes on with what it has not had. */
+const goneEndpoint: Errand = async ({ system, run }) => {
+  const referrer = system('rapid-response');
+  const { id, receiver } = await subscribe(referrer, `gone-${run}`);
+  receiver.answerAlways({ status: 410 });
+  await refer(referrer, `refer-${run}`, run);
+  await insist('be in error', () => referrer.get(`Subscription/${id}`), ({ body }) => body?.status === 'error');
+  receiver.answerAlways({ status: 200 });
+  const before = [...receiver.received];
+  const again = [{ op: 'replace', path: '/status', value: 'requested' }];
+  await insist('ask anew', () => referrer.patch(`Subscription/${id}`, again, { 'idempotency-key': `again-${run}` }), is(200));
+  const [first] = await arrival(receiver, (webhook) => !before.includes(webhook) && typeOf(webhook) !== 'handshake');
+  expectThat(receiver.received.slice(before.length).some((webhook) => typeOf(webhook) === 'handshake'), 'no handshake came');
+  expectThat(carries(1)(first!), 'it did not go on with the first event it had not had');
+  oneId(receiver.received.filter(carries(1)));
+  await receiver.close();
+};
+
+/** What happened can be asked for. */
+const asking: Errand = async ({ system, run }) => {
+  const referrer = system('rapid-response');
+  const { id, receiver } = await subscribe(referrer, `ask-${run}`);
+  const { request } = await refer(referrer, `refer-${run}`, run);
+  await arrival(receiver, carries(1));
+  const { text } = await insist('ask for events', () => referrer.get(`Subscription/${id}/$events`), is(200));
+  expectThat(text.includes(`ServiceRequest/${request}`), `the referral is not among the events: ${text}`);
+  await receiver.close();
+};
+
+/** Sharing is refused after all: the receiver is told so once, sees nothing more, and the referral ends. */
+const withdrawing: Errand = async ({ system, run }) => {
+  const [referrer, safeZones] = [system('rapid-response'), system('safe-zones')];
+  const { id, receiver } = await subscribe(safeZones, `withdraw-${run}`);
+  const { patient, request } = await refer(referrer, `refer-${run}`, run);
+  const of = (webhook: ReceivedWebhook): boolean => webhook.body.includes(`ServiceRequest/${request}`);
+  await arrival(receiver, of);
+  const deny = { ...consent(patient, { effect: 'deny' }), dateTime: '2026-01-05T10:00:00Z' };
+  await insist('refuse', () => referrer.post('Consent', deny, { 'idempotency-key': `deny-${run}` }), is(201));
+  await insist('see nothing', () => safeZones.get(`ServiceRequest/${request}`), is(404));
+  await insist('be cancelled', () => referrer.get(`Task?focus=ServiceRequest/${request}`), ({ body }) => body?.entry?.[0]?.resource?.status === 'cancelled');
+  const [notice] = await arrival(receiver, (webhook) => of(webhook) && webhook.body.includes('access-lost'));
+  const { body } = await insist('list', () => safeZones.get(`/api/notifications/v1/deliveries?subscription=${id}&limit=200`), is(200));
+  const losses = body.deliveries.filter(({ kind, focus }: { kind: string; focus?: string }) => kind === 'access-lost' && focus === `ServiceRequest/${request}`);
+  expectThat(losses.length === 1 && notice !== undefined, `the loss was told as ${losses.length} events`);
+  await receiver.close();
+};
+
+/** Too old for the service: refused with the reason, nothing stored, and counted. */
+const notEligible: Errand = async ({ system, run }) => {
+  const referrer = system('rapid-response');
+  const bundle = exampleReferral({ index: run, seed: 7, today: new Date() });
+  const person = bundle.entry![0]!.resource as unknown as { birthDate: string; identifier: { value: string }[] };
+  person.birthDate = '1980-05-05';
+  await insist('be refused', () => referrer.post('', bundle, { 'idempotency-key': `not-eligible-${run}` }), is(422));
+  const { body } = await insist('look for the young person', () => referrer.get(`Patient?identifier=${person.identifier[0]!.value}`), is(200));
+  expectThat(body.total === 0, 'something was stored of a referral that was refused');
+};
+
+/** Sharing is refused from a moment on that is yet to come: when it comes, nobody has to do anything. */
+const refusedLater: Errand = async ({ system, run }) => {
+  const referrer = system('rapid-response');
+  const { patient, request } = await refer(referrer, `refer-${run}`, run);
+  await insist('see it', () => system('safe-zones').get(`ServiceRequest/${request}`), is(200));
+  const deny = consent(patient, { effect: 'deny' }) as { provision: object };
+  const later = { ...deny, provision: { ...deny.provision, period: { start: new Date(Date.now() + 2_000).toISOString() } } };
+  await insist('refuse', () => referrer.post('Consent', later, { 'idempotency-key': `later-${run}` }), is(201));
+  await insist('be cancelled', () => referrer.get(`Task?focus=ServiceRequest/${request}`), ({ body }) => body?.entry?.[0]?.resource?.status === 'cancelled');
+  await insist('see nothing', () => system('safe-zones').get(`ServiceRequest/${request}`), is(404));
+};
+
+/** A referral message is carried out once; the decision comes back as one message, and as the same one if it is sent again. */
+const messaging: Errand = async ({ system, run }) => {
+  const [sender, team] = [system('ambulance-control'), system('adult-crisis')];
+  const receiver = await webhookReceiver();
+  await insist('register', () => sender.post('Endpoint', messageEndpoint(receiver.url), { 'idempotency-key': `endpoint-${run}` }), is(201));
+  const { message, headers } = referralMessage(run);
+  await insist('send the message', () => sender.post('$process-message', message, headers), ({ status, text }) => status === 200 || (status === 409 && text.includes('"duplicate"')));
+  const { body } = await insist('see the referral', () => team.get('Task'), ({ body: found }) => found?.total > 0);
+  expectThat(body.total === 1, `one message led to ${body.total} referrals`);
+  const accept = [{ op: 'replace', path: '/status', value: 'accepted' }];
+  await insist('accept', () => team.patch(`Task/${body.entry[0].resource.id}`, accept, { 'idempotency-key': `accept-${run}` }), is(200));
+  await arrival(receiver, () => true);
+  const path = '/api/notifications/v1/messages';
+  const sent = await insist('be delivered', () => sender.get(path), ({ body: now }) => now?.messages?.[0]?.state === 'delivered');
+  expectThat(sent.body.messages.length === 1, `one decision led to ${sent.body.messages.length} messages`);
+  const before = receiver.received.length;
+  await insist('resend', () => sender.post(`${path}/${sent.body.messages[0].id}/resend`, {}, { 'content-type': 'application/json' }), is(202));
+  await arrival(receiver, () => true, before + 1);
+  oneId(receiver.received);
+  await receiver.close();
+};
+
+export const ERRANDS: Readonly<Record<ErrandName, Errand>> = {
+  subscribe: subscribing,
+  heartbeat,
+  end: ending,
+  'busy-endpoint': busyEndpoint,
+  'refusing-endpoint': refusingEndpoint,
+  'gone-endpoint': goneEndpoint,
+  'ask-for-events': asking,
+  withdraw: withdrawing,
+  'not-eligible': notEligible,
+  'refuse-later': refusedLater,
+  message: messaging,
+};

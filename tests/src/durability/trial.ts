@@ -1,0 +1,109 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { eventually } from '@baton/testing';
+import type { Arm, End } from './baton-process.js';
+import { CarefulPartner } from './careful-partner.js';
+import { check } from './checker.js';
+import type { Asked, History } from './history.js';
+import type { Violation } from './invariants.js';
+import { Load } from './load.js';
+import { gaugesAtRest, listedFor, shownTo, subscriberOf } from './observe.js';
+import { RecordingReceiver } from './receivers.js';
+import { Stage } from './stage.js';
+import { SUBSCRIPTIONS } from './walk.js';
+
+const RESTS_WITHIN_MS = 45_000;
+const QUIET_LOOKS = 3;
+
+/** Partners that use a Baton under load while it is killed again and again, and what they wrote down. */
+export class Trial {
+  readonly load: Load;
+  private readonly receivers: RecordingReceiver[] = [];
+
+  private constructor(
+    readonly stage: Stage,
+    private readonly referrer: CarefulPartner,
+    private readonly receiver: CarefulPartner,
+    private readonly asked: Asked[],
+  ) {
+    this.load = new Load({ referrer, receiver });
+  }
+
+  /**
+   * Baton started on a stage, everybody subscribed.
+   * @param chance 0 … 1, asked for at each answer: how often partners repeat what was answered
+   */
+  static async open(stage: Stage, chance: () => number = Math.random): Promise<Trial> {
+    const asked: Asked[] = [];
+    const partner = (id: string) => new CarefulPartner(stage.system(id), asked, () => chance() < 0.1);
+    const trial = new Trial(stage, partner('rapid-response'), partner('safe-zones'), asked);
+    await stage.start();
+    await trial.subscribe();
+    return trial;
+  }
+
+  private async subscribe(): Promise<void> {
+    const plan = [
+      [this.referrer, 'referral', 'id-only'],
+      [this.receiver, 'referral', 'full-resource'],
+      [this.referrer, 'episode', 'id-only'],
+      [this.receiver, 'episode', 'full-resource'],
+    ] as const;
+    for (const [place, [partner, topic, content]] of plan.entries()) this.receivers.push(await RecordingReceiver.open(SUBSCRIPTIONS[place]!, partner, topic, content, this.stage.folder));
+  }
+
+  /** Starts Baton armed, and waits for its death. @returns how it died, or nothing if it lives on: the point was not reached */
+  async dieAt(arm: Arm): Promise<End | undefined> {
+    await this.stage.start(arm);
+    return this.stage.death();
+  }
+
+  /** Waits until so many more young persons were taken on: Baton works, whatever was done to it. */
+  async workFor(persons: number): Promise<void> {
+    const until = this.load.persons + persons;
+    await eventually(() => this.load.persons >= until, { within: 60_000, every: 50 });
+  }
+
+  /**
+   * Takes on nobody new, lets everybody come to the end of the way, and waits until everything expected has arrived and the metrics show
+   * nothing left to do; or until it is clear that this does not happen: then the checker says what is missing.
+   */
+  async comeToRest(): Promise<void> {
+    await this.load.finish();
+    let quiet = 0;
+    for (const deadline = Date.now() + RESTS_WITHIN_MS; quiet < QUIET_LOOKS && Date.now() < deadline; await sleep(100)) {
+      const gauges = gaugesAtRest(await this.stage.metrics());
+      quiet = Object.values(gauges).every((value) => value === 0) && this.receivers.every((one) => one.numbers.size >= this.leastFor(one.name)) ? quiet + 1 : 0;
+    }
+  }
+
+  /** Lets Baton come to rest, and judges everything since the home was new. */
+  async verdict(): Promise<Violation[]> {
+    await this.comeToRest();
+    return check(await this.history());
+  }
+
+  private leastFor(name: string): number {
+    return this.asked.flatMap(({ announces }) => announces).filter(({ to, introduces }) => !introduces && to.includes(name)).length;
+  }
+
+  async history(): Promise<History> {
+    const [referrer, receiver] = [this.referrer.system, this.receiver.system];
+    const shown = [
+      ...(await shownTo(referrer, 'Patient')),
+      ...(await shownTo(referrer, 'Flag')),
+      ...(await shownTo(referrer, 'ServiceRequest')),
+      ...(await shownTo(receiver, 'Task', true)),
+      ...(await shownTo(receiver, 'EpisodeOfCare', true)),
+      ...(await shownTo(receiver, 'Encounter')),
+    ];
+    const listed = (await Promise.all(this.receivers.map(listedFor))).flat();
+    const subscribers = await Promise.all(this.receivers.map(subscriberOf));
+    return { asked: [...this.asked], shown, subscribers, listed, arrived: this.receivers.flatMap((one) => one.arrived()), rest: gaugesAtRest(await this.stage.metrics()) };
+  }
+
+  async close({ keep = false } = {}): Promise<void> {
+    await this.load.finish().catch(() => undefined);
+    await this.stage.close({ keep });
+    await Promise.all(this.receivers.map((one) => one.close()));
+  }
+}
