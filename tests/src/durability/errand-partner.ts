@@ -12,7 +12,7 @@ const PATIENCE_MS = 100_000;
 export async function insist(what: string, ask: () => Promise<Answer>, wanted: (answer: Answer) => boolean): Promise<Answer> {
   let last = 'no answer';
   for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(100)) {
-    const answer = await ask().catch((error: Error) => void (last = String(error.cause ?? error)));
+    const answer = await ask().catch((error: Error) => void (last = ((error.cause as Error | undefined) ?? error).message));
     if (answer && wanted(answer)) return answer;
     if (answer) last = `${answer.status} ${answer.text.slice(0, 300)}`;
   }

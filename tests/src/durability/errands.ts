@@ -152,7 +152,7 @@ const refusedLater: Errand = async ({ system, run }) => {
   const referrer = system('rapid-response');
   const { patient, request } = await refer(referrer, `refer-${run}`, run);
   await insist('see it', () => system('safe-zones').get(`ServiceRequest/${request}`), is(200));
-  const deny = consent(patient, { effect: 'deny' }) as { provision: object };
+  const deny = consent(patient, { effect: 'deny' }) as unknown as { provision: object };
   const later = { ...deny, provision: { ...deny.provision, period: { start: new Date(Date.now() + 2_000).toISOString() } } };
   await insist('refuse', () => referrer.post('Consent', later, { 'idempotency-key': `later-${run}` }), is(201));
   await insist('be cancelled', () => referrer.get(`Task?focus=ServiceRequest/${request}`), ({ body }) => body?.entry?.[0]?.resource?.status === 'cancelled');
