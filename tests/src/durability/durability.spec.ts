@@ -17,15 +17,15 @@ describe('A Baton that is killed again and again under load, and its PostgreSQL 
     ends = [];
     for (const arm of COMPACT) ends.push(await trial.dieAt(arm));
     await trial.stage.start();
-    await trial.workFor(6);
+    await trial.workFor(3);
     await trial.stage.killPostgres();
-    await trial.workFor(4);
+    await trial.workFor(3);
     await trial.comeToRest();
     history = await trial.history();
   }, 180_000);
   afterAll(() => trial?.close());
 
-  it.each(COMPACT.map((arm, place) => ({ ...arm, place })))('died by SIGKILL at $point, the $times. time it was reached', ({ point, place }) => {
+  it.each(COMPACT.map((arm, place) => ({ ...arm, place })))('died by SIGKILL at $point (pass $times)', ({ point, place }) => {
     expect(ends[place]).toEqual({ code: null, signal: 'SIGKILL', reached: [point] });
   });
 

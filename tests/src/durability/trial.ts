@@ -29,7 +29,7 @@ export class Trial {
   }
 
   /**
-   * Baton started on a stage, everybody subscribed.
+   * Everybody subscribed to a Baton that was started on a stage and stopped again.
    * @param chance 0 … 1, asked for at each answer: how often partners repeat what was answered
    */
   static async open(stage: Stage, chance: () => number = Math.random): Promise<Trial> {
@@ -38,6 +38,8 @@ export class Trial {
     const trial = new Trial(stage, partner('rapid-response'), partner('safe-zones'), asked);
     await stage.start();
     await trial.subscribe();
+    // An orderly end keeps the compiled code for the starts to come.
+    await stage.stop();
     return trial;
   }
 

@@ -1,0 +1,50 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { COMPACT, KILLED_AT, type Scene } from './points.js';
+import { markdown } from './report.js';
+import { Rounds, type Round } from './rounds.js';
+
+/**
+ * `npm run durability`: kills a Baton at the points that `npm test` kills at too, but one by one, each judged by itself.
+ * `-- --long [--times 3]` at every point of the code, several times, and writes docs/durability.md; `-- --points a,b` at those alone.
+ */
+const { values } = parseArgs({ options: { long: { type: 'boolean', default: false }, times: { type: 'string' }, points: { type: 'string' } } });
+const times = Number(values.times ?? (values.long ? 3 : 1));
+const wanted = values.points?.split(',') ?? (values.long ? [...KILLED_AT.keys(), 'PostgreSQL'] : [...COMPACT.map(({ point }) => point), 'PostgreSQL']);
+const unknown = wanted.filter((point) => point !== 'PostgreSQL' && !KILLED_AT.has(point));
+if (unknown.length > 0 || !Number.isInteger(times) || times < 1) {
+  process.stderr.write(unknown.length > 0 ? `No run kills at ${unknown.join(', ')}; see tests/src/durability/points.ts.\n` : '--times is a whole number from 1.\n');
+  process.exit(1);
+}
+
+const began = performance.now();
+const say = (line: string): void => void process.stdout.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}\n`);
+
+/** Later and later times a point is reached, spread over what its scene reaches. */
+const timesOf = (upTo: number, turn: number): number => 1 + Math.floor(((turn + 0.5) / times) * upTo);
+
+async function round(rounds: Rounds, point: string, turn: number): Promise<Round> {
+  if (point === 'PostgreSQL') return rounds.killPostgres();
+  const { scene, upTo }: { scene: Scene; upTo: number } = KILLED_AT.get(point)!;
+  return rounds.kill(scene, { point, times: Math.min(upTo, timesOf(upTo, turn)) });
+}
+
+const done: Round[] = [];
+const rounds = new Rounds();
+for (const point of wanted) {
+  for (let turn = 0; turn < times; turn++) {
+    const one = await round(rounds, point, turn).catch((error: Error): Round => ({ point, times: turn + 1, reached: false, broken: [error.message] }));
+    done.push(one);
+    say(`${point}, the ${one.times}. time: ${one.reached ? 'killed' : 'NOT REACHED'}, ${one.broken.length === 0 ? 'everything kept' : one.broken.join('\n           ')}`);
+  }
+}
+await rounds.close();
+
+if (values.long && values.points === undefined) {
+  writeFileSync(fileURLToPath(new URL('../../../docs/durability.md', import.meta.url)), markdown(done, new Date()));
+  say('written: docs/durability.md');
+}
+const wrong = done.filter(({ reached, broken }) => !reached || broken.length > 0).length;
+say(wrong === 0 ? `${done.length} kills, nothing lost, nothing doubled, in order.` : `${wrong} of ${done.length} rounds were not as they should be.`);
+process.exit(wrong === 0 ? 0 : 1);
