@@ -23,7 +23,7 @@ const kills = (scene: Scene, upTo: number, ...names: string[]): [string, Kill][]
 
 export const KILLED_AT: ReadonlyMap<string, Kill> = new Map([
   ...kills('walk', 40, 'http.accepted', 'http.authenticated', 'idempotency.claimed', 'tx.begun', 'tx.before-commit', 'tx.committed'),
-  ...kills('walk', 15, 'write.before-statement', 'write.statement-done', 'audit.entries-written', 'issuer.assertion-used'),
+  ...kills('walk', 15, 'write.before-statement', 'write.statement-done', 'audit.entries-written'),
   ...kills('walk', 6, 'bundle.entry-written', 'outbox.written', 'directory.number-locked', 'consent.persons-locked'),
   ...kills('walk', 30, 'relay.claimed'),
   ...kills('walk', 12, 'relay.sent', 'relay.acknowledged', 'relay.cursor-moved', 'log.appended'),
@@ -32,11 +32,11 @@ export const KILLED_AT: ReadonlyMap<string, Kill> = new Map([
   ...kills('walk', 2, 'egress.before-connect', 'delivery.worker-beat', 'handshake.leased', 'heartbeat.leased', 'consent.services-compared'),
   ...kills('start', 3, 'migration.locked', 'migration.done', 'start.migrated', 'lease.taken', 'consumer.alive', 'consumer.partitions-claimed'),
   ...kills('start', 1, 'start.admin-dsn-written', 'audit.partitions-made', 'bootstrap.before-commit', 'bootstrap.committed', 'postgres.database-made'),
-  ...kills('first-start', 1, 'postgres.initialised', 'postgres.data-placed', 'keys.file-made', 'directory.pathway-published'),
-  ...kills('first-start', 3, 'secret.drafted', 'secret.placed', 'keys.draft-written', 'issuer.client-registered', 'directory.pathway-version-stored', 'directory.pathway-versions-chained', 'consumer.partitions-found'),
+  ...kills('first-start', 1, 'postgres.initialised', 'postgres.data-placed', 'keys.file-made', 'directory.pathway-published', 'directory.pathway-version-stored', 'directory.pathway-versions-chained'),
+  ...kills('first-start', 3, 'secret.drafted', 'secret.placed', 'keys.draft-written', 'issuer.client-registered', 'consumer.partitions-found'),
   ...kills('stop', 2, 'lease.released', 'consumer.partitions-released', 'consumer.left'),
   ...kills('stop', 1, 'delivery.worker-left'),
-  ...kills('subscribe', 1, 'signing.secret-added', 'handshake.answered', 'subscription.status-set', 'subscription.handshake-settled', 'delivery.resumed'),
+  ...kills('subscribe', 1, 'issuer.assertion-used', 'signing.secret-added', 'handshake.answered', 'subscription.status-set', 'subscription.handshake-settled', 'delivery.resumed'),
   ...kills('subscribe', 3, 'log.topic-made'),
   ...kills('heartbeat', 1, 'subscription.heartbeat-noted'),
   ...kills('end', 1, 'subscription.ended'),
