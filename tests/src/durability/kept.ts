@@ -1,5 +1,5 @@
 import type { Violation } from './invariants.js';
-import { acknowledgedChanges, isAcknowledged, type Asked, type Change, type History, type Shown } from './history.js';
+import { acknowledgedChanges, isAcknowledged, type Answer, type Asked, type Change, type History, type Shown } from './history.js';
 
 /** Invariants 1, 11 and 12: what was promised is there, once, and everybody was answered in the end. */
 export function keptViolations({ asked, shown }: History): Violation[] {
@@ -18,11 +18,16 @@ function unanswered({ key, what, sent, answers }: Asked): Violation[] {
   return [{ invariant: 12, says: `${what} (${key}) was sent ${sent} times and never succeeded; ${last ? `last answered ${last.status}` : 'no answer came'}` }];
 }
 
-/** The same key gets the same answer, whoever was killed in between. */
+const LATER = new Set([408, 425, 429]);
+
+/** The same key gets the same answer, whoever was killed in between; "not now" is none. */
 function unequalAnswers({ key, what, answers }: Asked): Violation[] {
-  const [first, ...later] = answers.filter(isAcknowledged).map(({ changes }) => changes.map(nameOf).join(', '));
+  const heard = answers.filter(({ status }) => status < 500 && !LATER.has(status));
+  const [first, ...later] = heard.slice(heard.findIndex(isAcknowledged)).map(saying);
   return later.filter((again) => again !== first).map((again) => ({ invariant: 11, says: `${what} (${key}) was answered with ${first} and, repeated, with ${again}` }));
 }
+
+const saying = (answer: Answer): string => (isAcknowledged(answer) ? answer.changes.map(nameOf).join(', ') : String(answer.status));
 
 function lost(request: Asked, found: ReadonlyMap<string, Shown>): Violation[] {
   return acknowledgedChanges(request).flatMap((change): Violation[] => {

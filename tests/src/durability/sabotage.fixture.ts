@@ -214,6 +214,15 @@ const REST: readonly Sabotage[] = [
     },
   },
   {
+    what: 'a repeated request is refused as if it were another',
+    breaks: 11,
+    spoil: (draft, pick) => {
+      const one = chosen(draft.asked, pick);
+      if (one) replace(draft.asked, one, { ...one, answers: [...one.answers, { at: 1, status: 412, changes: [] }] });
+      return one && true;
+    },
+  },
+  {
     what: 'a repeated request stores a second resource',
     breaks: 11,
     spoil: (draft, pick) => {
