@@ -1,3 +1,4 @@
+import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '@baton/kernel';
 import type { GroupPositions, Held } from './group-positions.js';
 import type { LogEntry, Position } from './log.js';
@@ -26,6 +27,9 @@ const slotOf = (at: { readonly topic: string; readonly partition: number }): str
 
 const unlock = (at: Partition): void => void (at.busy = false);
 
+/** Positions are stored at most this often, in milliseconds. */
+const STORE_EVERY_MS = 50;
+
 /** A member of a consumer group on the log in PostgreSQL: holds its share of the partitions and feeds their events to the handler. */
 export class GroupMember implements Subscribed {
   private readonly held = new Map<string, Partition>();
@@ -40,6 +44,11 @@ export class GroupMember implements Subscribed {
   private missed = 0;
   /** Some topic had no partitions at the last sign of life. */
   private unmet = false;
+  /** Handled, and the position behind it not stored yet. */
+  private reached = new Set<Partition>();
+  private storing: Promise<void> | undefined;
+  private storedAt = -Infinity;
+  private readonly hurry = new AbortController();
 
   constructor(
     private readonly subscription: Subscription,
@@ -105,21 +114,27 @@ export class GroupMember implements Subscribed {
   private async letGo(): Promise<void> {
     const gone = [...this.held.values()].filter((at) => at.leaving && !at.busy);
     if (gone.length === 0) return;
+    await this.storing;
+    await this.store();
     for (const at of gone) this.held.delete(slotOf(at));
     await this.positions.release(gone);
   }
 
   private async work(pulse: Pulse, worker: number): Promise<void> {
+    const limit = this.subscription.batchSize ?? 500;
     while (!this.closing) {
       const mine = this.free(worker);
+      pulse.look();
       try {
-        const entries = mine.length > 0 ? await this.log.read(mine, this.subscription.batchSize ?? 500) : [];
+        const entries = mine.length > 0 ? await this.log.read(mine, limit) : [];
         if (entries.length > 0 && !this.closing) {
           await this.handle(entries, new Map(mine.map((at) => [slotOf(at), at])));
           pulse.worked();
-        } else mine.forEach(unlock);
+        }
+        mine.forEach(unlock);
         this.failing = 0;
         if (entries.length === 0) await pulse.rest();
+        else if (entries.length < limit) await pulse.gather();
       } catch {
         mine.forEach(unlock);
         await pulse.backOff(++this.failing);
@@ -129,23 +144,48 @@ export class GroupMember implements Subscribed {
     }
   }
 
-  /** Hands a batch over, then stores the positions behind it under the epochs it was read with. */
+  /** Hands a batch over; the positions behind it are stored soon. */
   private async handle(entries: readonly LogEntry[], mine: ReadonlyMap<string, Partition>): Promise<void> {
     crashPoint('consumer.fetched');
     await this.subscription.handle(entries.map(received));
-    const reached = new Map<Partition, { next: number; missed: number }>();
     for (const { event, partition, offset } of entries) {
       const at = mine.get(slotOf({ topic: event.topic, partition }))!;
-      const before = reached.get(at) ?? { next: at.next, missed: 0 };
-      reached.set(at, { next: offset + 1, missed: before.missed + offset - before.next });
+      this.missed += offset - at.next;
+      at.next = offset + 1;
+      this.reached.add(at);
     }
-    const stored = new Set((await this.positions.commit([...reached].map(([at, { next }]) => ({ ...at, next })))).map(slotOf));
-    crashPoint('consumer.offset-stored');
-    for (const [at, { next, missed }] of reached) {
-      const slot = slotOf(at);
-      if (stored.has(slot)) at.next = next;
-      else if (this.held.get(slot) === at) this.held.delete(slot);
-      this.missed += missed;
+    this.storeSoon();
+  }
+
+  /**
+   * Positions are stored at once after a quiet moment, and otherwise together: a commit for each batch would cost as much as the batch.
+   * After a crash what was handled since comes again, and the inbox drops it.
+   */
+  private storeSoon(): void {
+    if (this.storing) return;
+    const wait = Math.max(0, this.storedAt + STORE_EVERY_MS - performance.now());
+    this.storing = (wait > 0 ? sleep(wait, undefined, { signal: this.hurry.signal }).catch(() => undefined) : Promise.resolve())
+      .then(() => this.store())
+      .catch(() => undefined)
+      .finally(() => {
+        this.storing = undefined;
+        if (this.reached.size > 0 && !this.closing) this.storeSoon();
+      });
+  }
+
+  /** Stores the positions that were reached, under the epochs their partitions were claimed with. */
+  private async store(): Promise<void> {
+    const reached = [...this.reached];
+    if (reached.length === 0) return;
+    this.reached.clear();
+    this.storedAt = performance.now();
+    try {
+      const stored = new Set((await this.positions.commit(reached)).map(slotOf));
+      crashPoint('consumer.offset-stored');
+      for (const at of reached) if (!stored.has(slotOf(at)) && this.held.get(slotOf(at)) === at) this.held.delete(slotOf(at));
+    } catch (error) {
+      reached.forEach((at) => this.reached.add(at));
+      throw error;
     }
   }
 
@@ -160,10 +200,13 @@ export class GroupMember implements Subscribed {
   private async finish(): Promise<void> {
     clearInterval(this.timer);
     this.pulses.forEach((pulse) => pulse.stop());
+    this.hurry.abort();
     await Promise.all([...this.workers, this.living, this.unwatch()]);
+    await this.storing;
     const all = [...this.held.values()];
     this.held.clear();
     try {
+      await this.store();
       if (all.length > 0) await this.positions.release(all);
       await this.positions.leave();
     } catch {

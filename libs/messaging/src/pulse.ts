@@ -3,9 +3,11 @@ export interface Pace {
   readonly shortest: number;
   readonly busy: number;
   readonly idle: number;
+  /** Two looks that find work begin at least so far apart. */
+  readonly apart: number;
 }
 
-export const PACE: Pace = { shortest: 5, busy: 50, idle: 1000 };
+export const PACE: Pace = { shortest: 5, busy: 50, idle: 1000, apart: 5 };
 
 /** Rhythm of a worker that polls: quick while there is work, slow when idle, at once when rung. */
 export class Pulse {
@@ -15,6 +17,7 @@ export class Pulse {
   private endBackOff: (() => void) | undefined;
   private pause: number;
   private lastWork = -Infinity;
+  private lookedAt = -Infinity;
 
   constructor(private readonly pace: Pace = PACE) {
     this.pause = pace.shortest;
@@ -31,6 +34,22 @@ export class Pulse {
     this.stopped = true;
     this.endBackOff?.();
     this.ring();
+  }
+
+  /** Notes that a look begins. */
+  look(): void {
+    this.lookedAt = performance.now();
+  }
+
+  /**
+   * After a look that found work: lets a little more come together before the next one. What comes after a quiet moment is
+   * taken at once; under load one look, with its statements and its commit, serves what several would have.
+   */
+  async gather(): Promise<void> {
+    const left = this.lookedAt + this.pace.apart - performance.now();
+    if (left < 1 || this.stopped) return;
+    await sleep(left, (end) => (this.endBackOff = end));
+    this.endBackOff = undefined;
   }
 
   /** Notes that there was work: the next rests are short. */

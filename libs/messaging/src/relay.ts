@@ -128,11 +128,16 @@ export class Relay {
 
   private async run(): Promise<void> {
     while (!this.stopping) {
+      this.pulse.look();
       try {
         const sent = await this.pass();
         this.counts.failing = 0;
         if (sent > 0) this.pulse.worked();
-        else if (this.after === '0') await this.pulse.rest();
+        // The end was reached: whoever commits from now on rings.
+        if (this.after === '0') {
+          if (sent > 0) await this.pulse.gather();
+          await this.pulse.rest();
+        }
       } catch {
         // Broker or database away: the rows stay where they are.
         await this.pulse.backOff(this.counts.failing++);

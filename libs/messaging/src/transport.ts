@@ -43,7 +43,8 @@ export interface Subscription {
   readonly group: string;
   readonly topics: readonly string[];
   /**
-   * Handles a batch: in order per key; it may span topics and partitions. Resolved: the position behind it is committed.
+   * Handles a batch: in order per key; it may span topics and partitions. Resolved: the position behind it is committed soon, at the
+   * latest when the member leaves; after a crash what was handled shortly before comes again.
    * Rejected: nothing is, and the same events come again after a back-off that grows, as often as it takes; so it rejects
    * only for what passes by itself, and parks the rest. Never called twice at a time for one partition by one member.
    */

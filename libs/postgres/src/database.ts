@@ -66,6 +66,8 @@ export class Database implements Reader {
       extra: {
         options: `-c search_path=${options.schema} -c idle_in_transaction_session_timeout=${options.idleInTransactionMs ?? 30_000} -c jit=off -c plan_cache_mode=force_generic_plan -c random_page_cost=1.1`,
         idleTimeoutMillis: 30_000,
+        // Statements that do not wait for one another go out in one flight; each is still answered, and fails, by itself.
+        pipeline: true,
       },
     });
     await source.initialize();

@@ -59,10 +59,20 @@ export async function lockPersonsOf(tx: Tx, patients: readonly string[]): Promis
   }
 }
 
-/** {@link personState} of the person behind a Patient, once its lock is held. */
+/**
+ * {@link personState} of the person behind a Patient, once its lock is held; looked at again if the Patient turns out to be
+ * somebody else's by then.
+ */
 export async function lockedState(tx: Tx, patient: string, withItems = false): Promise<PersonState> {
-  const [person] = await lockPersonsOf(tx, [patient]);
-  return personState(tx, person!, { patient, withItems });
+  const held = new Set<string>();
+  for (;;) {
+    const [found] = await tx.query<{ person: string }>(FIND, [[patient]]);
+    const { person } = found!;
+    if (!held.has(person)) await lockPersons(tx, [person]);
+    held.add(person);
+    const state = await personState(tx, person, { patient, withItems });
+    if (state.facts.patients.includes(patient)) return state;
+  }
 }
 
 interface StateRow {

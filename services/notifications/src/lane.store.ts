@@ -119,12 +119,13 @@ export interface Recorded {
   readonly error?: string;
 }
 
+// States are told by what they are not: with IN, the small index of what is undelivered would be gone through instead of the key.
 const recordAttempt = statement(`
   WITH mine AS (${MINE}), ended AS (
     UPDATE notifications.attempt SET outcome = $5, status = $6, failure = $7, ended_at = clock_timestamp() WHERE id = $4::uuid RETURNING number
   ), moved AS (
     UPDATE notifications.event e SET state = $8, attempts = e.attempts + $9::int, next_at = clock_timestamp() + $10::float8 * interval '1 ms'
-    WHERE e.subscription = $1 AND e.number = (SELECT number FROM ended) AND e.state IN ('queued', 'waiting')
+    WHERE e.subscription = $1 AND e.number = (SELECT number FROM ended) AND e.state NOT IN ('parked', 'delivered', 'abandoned')
       AND ($8 = 'delivered' OR EXISTS (SELECT FROM mine))
     RETURNING e.number, e.urgent, e.state, e.next_at
   ), undelivered AS (

@@ -35,9 +35,13 @@ export const serviceRequestRules: TypeRules = {
 async function create(tx: Tx, caller: Caller, draft: Draft): Promise<Ruling> {
   const facts = requestFacts(draft.resource);
   const faults = formFaults(draft.resource, caller.partner);
-  const { patient, subject } = await ownPatient(tx, caller, facts);
-  if (!facts.service) throw refusedFor(faults);
-  const { found, person } = await intake(tx, facts.service, subject, caller.partner);
+  // In one flight: what the second finds counts only if the first may be seen.
+  const [{ patient, subject }, begun] = await Promise.all([
+    ownPatient(tx, caller, facts),
+    facts.service && facts.patient !== undefined ? intake(tx, facts.service, facts.patient, caller.partner) : undefined,
+  ]);
+  if (!begun) throw refusedFor(faults);
+  const { found, person } = begun;
   if (!found) throw refusedFor([...faults, unknownService]);
   if (person === undefined) throw unknownSubject();
   const service = serviceIn(found);

@@ -120,7 +120,7 @@ CREATE TABLE notifications.lane (
   PRIMARY KEY (subscription, person)
 ) WITH (fillfactor = 50);
 CREATE INDEX lane_due ON notifications.lane (subscription, due_at) WHERE token IS NULL AND due_at IS NOT NULL;
-CREATE INDEX lane_held ON notifications.lane (until) WHERE token IS NOT NULL;
+CREATE INDEX lane_held ON notifications.lane (subscription, person) WHERE token IS NOT NULL;
 COMMENT ON TABLE notifications.lane IS 'The events of one person within one subscription: one delivery at a time, whoever works';
 COMMENT ON COLUMN notifications.lane.changes IS 'Raised with every event queued: who recomputes due_at from an older snapshot must try again';
 COMMENT ON COLUMN notifications.lane.fence IS 'Raised by a withdrawal: an attempt that was about to be rendered before it begins anew';
