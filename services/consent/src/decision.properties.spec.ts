@@ -114,7 +114,8 @@ describe('whatever was decided', () => {
         expect(row.recipient).not.toBe(row.owner);
         if (!of) continue;
         expect(row.recipient).not.toBe(of.recorder);
-        expect(row.owner).toBe(overrides(of.basis) ? null : of.recorder);
+        // One that overrides opens what all own; where implied consent opens the same, it may stand for that narrower row too.
+        if (!overrides(of.basis)) expect(row.owner).toBe(of.recorder);
         expect(row.patient).toBe(of.patient);
       }
     }));

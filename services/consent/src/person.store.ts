@@ -1,5 +1,5 @@
 import { crashPoint } from '@baton/kernel';
-import { statement, type Tx } from '@baton/postgres';
+import { statement, type Statement, type Tx } from '@baton/postgres';
 import type { LawfulBasis } from '@baton/contracts';
 import { KNOWN_ITEMS } from './consent.tables.js';
 import type { AccessRow } from './effective-access.js';
@@ -43,8 +43,13 @@ const LOCK = statement(
  */
 export async function lockPersons(tx: Tx, persons: readonly string[]): Promise<void> {
   if (persons.length === 0) return;
-  await tx.query(LOCK, [persons]);
+  await locking(tx, LOCK, [persons]);
+}
+
+async function locking(tx: Tx, how: Statement, values: readonly unknown[]): Promise<{ person: string }[]> {
+  const locked = await tx.query<{ person: string }>(how, values);
   crashPoint('consent.persons-locked');
+  return locked;
 }
 
 /** Locks the persons behind Patients; again if one turns out to be somebody else by the time the lock is held. @returns the persons */
@@ -59,18 +64,17 @@ export async function lockPersonsOf(tx: Tx, patients: readonly string[]): Promis
   }
 }
 
+const LOCK_BEHIND = statement(`INSERT INTO consent.person_lock AS l (person) SELECT ${PERSON_OF('w')} FROM (SELECT $1::text) AS one(w)
+  ON CONFLICT (person) DO UPDATE SET taken = l.taken + 1 RETURNING person::text AS person`);
+
 /**
- * {@link personState} of the person behind a Patient, once its lock is held; looked at again if the Patient turns out to be
- * somebody else's by then.
+ * {@link personState} of the person behind a Patient, once its lock is held; the lock is taken again if the Patient turns out
+ * to be somebody else's by then.
  */
 export async function lockedState(tx: Tx, patient: string, withItems = false): Promise<PersonState> {
-  const held = new Set<string>();
   for (;;) {
-    const [found] = await tx.query<{ person: string }>(FIND, [[patient]]);
-    const { person } = found!;
-    if (!held.has(person)) await lockPersons(tx, [person]);
-    held.add(person);
-    const state = await personState(tx, person, { patient, withItems });
+    const [locked] = await locking(tx, LOCK_BEHIND, [patient]);
+    const state = await personState(tx, locked!.person, { patient, withItems });
     if (state.facts.patients.includes(patient)) return state;
   }
 }
