@@ -18,10 +18,16 @@ export interface Settings {
   readonly webhooks: number;
   /** Seconds of a profile. */
   readonly profiled: number;
+  /** Referrals before anything is measured. */
+  readonly warmUp: number;
+  /** Young people whose referrals are searched. */
+  readonly searched: number;
+  /** Seconds of rest before idle memory is read. */
+  readonly idle: number;
 }
 
-export const THOROUGH: Settings = { repeats: 5, seconds: 3, levels: [1, 8, 32], events: 10_000, webhooks: 1_000, profiled: 8 };
-export const QUICK: Settings = { repeats: 2, seconds: 0.6, levels: [1, 8, 32], events: 2_000, webhooks: 100, profiled: 2 };
+export const THOROUGH: Settings = { repeats: 5, seconds: 3, levels: [1, 8, 32], events: 10_000, webhooks: 1_000, profiled: 8, warmUp: 1_500, searched: 20, idle: 10 };
+export const QUICK: Settings = { repeats: 2, seconds: 0.5, levels: [1, 8, 32], events: 2_000, webhooks: 100, profiled: 1, warmUp: 500, searched: 8, idle: 2 };
 
 /** One Baton under load, the load generator, and the partners that use it. */
 export class BenchRun {
@@ -41,7 +47,7 @@ export class BenchRun {
     const load = new LoadProcess();
     const referrer = new PartnerSystem(baton, 'rapid-response');
     const people = new YoungPeople(baton, load, referrer);
-    const floors = await warmedUp(baton, load, referrer, people);
+    const floors = await warmedUp(settings, { baton, load, referrer, people });
     return new BenchRun(settings, baton, load, referrer, new PartnerSystem(baton, 'safe-zones'), people, floors, say);
   }
 
@@ -55,11 +61,9 @@ export class BenchRun {
   }
 }
 
-const WARM_UP = 1_500;
-
 /** Code that runs for the first time is slow: nobody measures that. The first referral also tells which rows one leaves behind. */
-async function warmedUp(baton: BatonProcess, load: LoadProcess, referrer: PartnerSystem, people: YoungPeople): Promise<Floors> {
-  const requests = [...(await people.referrals(WARM_UP)), ...people.bundles(WARM_UP / 5)];
+async function warmedUp({ warmUp }: Settings, { baton, load, referrer, people }: Pick<BenchRun, 'baton' | 'load' | 'referrer' | 'people'>): Promise<Floors> {
+  const requests = [...(await people.referrals(warmUp)), ...people.bundles(warmUp / 5)];
   const { locations, failed, done } = await load.requests({ address: baton.address, token: await referrer.accessToken(), connections: 8, seconds: 120, requests });
   if (done < requests.length) throw new Error(`Referrals were not stored: ${JSON.stringify(failed)}`);
   await baton.atRest();

@@ -19,7 +19,7 @@ const ALONE: Readonly<Record<string, (settings: Settings, say: (line: string) =>
 const NAMES = [...Object.keys(UNDER_LOAD), ...Object.keys(ALONE)];
 
 const USAGE = `Usage: npm run bench -- [--quick] [--only a,b] [--repeats n] [--seconds s] [--out folder] [--remark text]
-  --quick    a minute, to see that it runs: its figures mean little
+  --quick    about a minute and a half, to see that it runs: its figures mean little
   --only     sections by name: ${NAMES.join(', ')}
   --out      where benchmarks.md and benchmarks.json go; docs/ after a thorough run of everything, nowhere else
   --remark   what else the machine was doing

@@ -12,6 +12,8 @@ import { YoungPeople } from './young-people.js';
 
 const CONNECTIONS = 8;
 const ROWS = 12;
+/** Functions named in the JSON file. */
+const KEPT = 30;
 
 interface StatementCost {
   readonly text: string;
@@ -62,7 +64,7 @@ async function profileEach({ baton, load, port, settings }: { baton: BatonProces
     await baton.atRest();
     return { what, window: window!, summary: summaryOfProfile(profile), statements: await statementsOf(baton) };
   };
-  await send(await people.referrals(1_000), { seconds: 60 });
+  await send(await people.referrals(settings.warmUp), { seconds: 60 });
   await baton.atRest();
   const count = settings.profiled * 500;
   const creates = await profiled('POST ServiceRequest', await people.referrals(count));
@@ -101,6 +103,6 @@ function sectionOf(done: readonly Profiled[]): Section {
     rows: done.map(({ what, window, summary, statements }) => [what, summary.busy, rounded(statements.reduce((sum, { totalMs }) => sum + totalMs, 0) / window.done)]),
     notes,
     goals: [],
-    data: done.map(({ summary, ...rest }) => ({ ...rest, summary: { ...summary, self: summary.self.slice(0, 60), total: summary.total.slice(0, 60) } })),
+    data: done.map(({ summary, ...rest }) => ({ ...rest, summary: { ...summary, self: summary.self.slice(0, KEPT), total: summary.total.slice(0, KEPT) } })),
   };
 }

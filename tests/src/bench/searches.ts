@@ -4,7 +4,6 @@ import type { Prepared } from './job.js';
 import { failuresIn } from './reads.js';
 import { idIn, takenBack } from './young-people.js';
 
-const PATIENTS = 20;
 const PER_PATIENT = 22;
 
 interface Level {
@@ -46,7 +45,7 @@ export async function searches(run: BenchRun): Promise<Section> {
 /** Young people who were referred again and again, and each time the referral was taken back. @returns their Patients' ids */
 async function patientsWithHistory(run: BenchRun): Promise<string[]> {
   const { baton, load, referrer } = run;
-  const first = await run.people.referrals(PATIENTS);
+  const first = await run.people.referrals(run.settings.searched);
   const send = async (requests: readonly Prepared[]): Promise<readonly string[]> => {
     const { locations, done, failed } = await load.requests({ address: baton.address, token: await referrer.accessToken(), connections: 8, seconds: 60, requests });
     if (done < requests.length) throw new Error(`Referrals could not be made and taken back: ${JSON.stringify(failed)}`);

@@ -8,7 +8,6 @@ import type { Memory } from './processes.js';
 const COLD_MS = 5_000;
 const AGAIN_MS = 3_000;
 const IDLE_MB = 350;
-const IDLE_AFTER_MS = 10_000;
 
 /** How long until Baton is ready with nothing there, and with its data there; what it takes when nobody asks anything. */
 export async function startUp(settings: Settings, say: (line: string) => void): Promise<Section> {
@@ -21,7 +20,7 @@ export async function startUp(settings: Settings, say: (line: string) => void): 
     const second = await BatonProcess.start({ home: first.home });
     again.push(second.startedAfterMs);
     if (repeat === settings.repeats) {
-      await sleep(IDLE_AFTER_MS);
+      await sleep(settings.idle * 1000);
       idle = await second.memory();
     }
     await second.stop({ keep: true });
