@@ -98,13 +98,17 @@ export class BatonProcess {
     this.expectEnd();
     await this.admin.end();
     if (this.child.exitCode === null) {
-      const gone = once(this.child, 'exit');
+      const gone = once(this.child, 'exit') as Promise<[number | null]>;
       this.child.kill('SIGTERM');
-      await gone;
+      const [code] = await gone;
+      if (code !== 0) process.stderr.write(`Baton did not stop cleanly (${code}). It said last:\n${this.log}\n`);
     }
-    if (!keep) await rm(this.home, { recursive: true, force: true });
+    if (!keep) await removed(this.home);
   }
 }
+
+/** PostgreSQL may still be finishing when its parent has gone. */
+export const removed = (home: string): Promise<void> => rm(home, { recursive: true, force: true, maxRetries: 20, retryDelay: 100 });
 
 const PUBLISHERS = ['directory', 'consent', 'referrals', 'episodes'];
 

@@ -1,7 +1,6 @@
-import { rm } from 'node:fs/promises';
 import { freePort } from '@baton/testing';
 import { PartnerSystem } from '../partner-system.js';
-import { BatonProcess } from './baton-process.js';
+import { BatonProcess, removed } from './baton-process.js';
 import type { Settings } from './bench-run.js';
 import { summaryOfProfile, type ProfileSummary, type Share } from './cpu-profile.js';
 import { rounded, type Section, type Window } from './figures.js';
@@ -46,7 +45,7 @@ export async function profiles(settings: Settings, say: (line: string) => void):
   } finally {
     load.close();
     await baton.stop({ keep: true });
-    await rm(first.home, { recursive: true, force: true });
+    await removed(first.home);
   }
 }
 

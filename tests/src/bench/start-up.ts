@@ -1,6 +1,5 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { rm } from 'node:fs/promises';
-import { BatonProcess } from './baton-process.js';
+import { BatonProcess, removed } from './baton-process.js';
 import type { Settings } from './bench-run.js';
 import { median, rounded, type Section } from './figures.js';
 import type { Memory } from './processes.js';
@@ -24,7 +23,7 @@ export async function startUp(settings: Settings, say: (line: string) => void): 
       idle = await second.memory();
     }
     await second.stop({ keep: true });
-    await rm(first.home, { recursive: true, force: true });
+    await removed(first.home);
     say(`start ${repeat}/${settings.repeats}: cold ${Math.round(cold.at(-1)!)} ms, again ${Math.round(again.at(-1)!)} ms`);
   }
   const { processes, rss, pss, nodeRss } = idle!;
