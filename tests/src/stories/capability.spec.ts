@@ -1,27 +1,35 @@
 import { randomUUID } from 'node:crypto';
 import { FHIR_JSON } from '@baton/service-host';
 import { PartnerSystem, startBaton, type BatonUnderTest } from '../index.js';
+import { specimens, type Specimen } from './specimens.js';
+import { rulesOf } from './referring.js';
 
 interface Declared {
   type: string;
   interaction: { code: string }[];
   searchParam: { name: string; type: string }[];
   operation?: { name: string }[];
+  conditionalCreate: boolean;
 }
 
 let baton: BatonUnderTest;
 let trust: PartnerSystem;
 let declared: Declared[];
+let system: { interaction: { code: string }[]; operation: { name: string }[] };
+let known: ReadonlyMap<string, Specimen>;
 beforeAll(async () => {
   baton = await startBaton();
   trust = new PartnerSystem(baton, 'rapid-response');
-  const metadata = (await (await fetch(`${baton.fhirBase}/metadata`)).json()) as { rest: { resource: Declared[] }[] };
+  const metadata = (await (await fetch(`${baton.fhirBase}/metadata`)).json()) as { rest: (typeof system & { resource: Declared[] })[] };
+  system = metadata.rest[0]!;
   declared = metadata.rest[0]!.resource;
+  known = await specimens(trust, new PartnerSystem(baton, 'safe-zones'));
 });
 afterAll(() => baton.stop());
 
+const TARGETS = ['Patient', 'Organization', 'HealthcareService', 'Location', 'Practitioner', 'ServiceRequest', 'EpisodeOfCare'];
 /** A value that parses for each kind of search parameter, and matches nothing. */
-const VALUES: Readonly<Record<string, string>> = { token: 'urn:none|none', reference: `Patient/${randomUUID()}`, string: 'zzzz', date: 'lt1900-01-01', uri: 'urn:none', number: '0', quantity: '0' };
+const VALUES: Readonly<Record<string, string>> = { token: 'urn:none|none', string: 'zzzz', date: 'lt1900-01-01', uri: 'urn:none', number: '0', quantity: '0' };
 
 describe('every line of the CapabilityStatement is true', () => {
   it('each type answers read, vread, history and search, and says 404 of what is not there', async () => {
@@ -33,19 +41,33 @@ describe('every line of the CapabilityStatement is true', () => {
     }
   });
 
+  it('a resource of each type is read, in its version, with its history, and found', async () => {
+    for (const { type } of declared) {
+      const { owner, id } = known.get(type)!;
+      const { body } = await owner.get(`${type}/${id}`);
+      expect(body).toMatchObject({ resourceType: type, id });
+      expect((await owner.get(`${type}/${id}/_history/${body.meta.versionId}`)).body).toEqual(body);
+      expect((await owner.get(`${type}/${id}/_history`)).body.entry[0].resource).toEqual(body);
+      expect((await owner.get(`${type}?_id=${id}`)).body.entry[0].resource).toEqual(body);
+    }
+  });
+
   it('each search parameter is understood, strictly, and narrows', async () => {
     for (const { type, searchParam } of declared) {
       for (const { name, type: kind } of searchParam) {
-        const value = name === '_id' ? randomUUID() : VALUES[kind]!;
-        for (const asked of [value, `Organization/${randomUUID()}`, `Location/${randomUUID()}`]) {
-          const answer = await trust.get(`${type}?${name}=${encodeURIComponent(asked)}`, { prefer: 'handling=strict' });
-          // A reference parameter takes only the types it may lead to.
-          if (kind === 'reference' && answer.status === 400) continue;
-          expect([type, name, answer.status, answer.body.total]).toEqual([type, name, 200, 0]);
-          break;
-        }
+        // A reference parameter takes only the types it may lead to.
+        const values = name === '_id' ? [randomUUID()] : kind === 'reference' ? TARGETS.map((target) => `${target}/${randomUUID()}`) : [VALUES[kind]!];
+        const answers = await Promise.all(values.map((value) => trust.get(`${type}?${name}=${encodeURIComponent(value)}&_total=accurate`, { prefer: 'handling=strict' })));
+        const understood = answers.filter(({ status }) => status === 200);
+        expect([type, name, understood.length > 0]).toEqual([type, name, true]);
+        expect([type, name, ...new Set(understood.map(({ body }) => body.total as number))]).toEqual([type, name, 0]);
+        expect(understood[0]!.body.link[0].url).toContain(`${name}=`);
       }
     }
+  });
+
+  it('a search parameter that is not declared is refused when asked strictly', async () => {
+    for (const { type } of declared) expect([type, ...rulesOf(await trust.get(`${type}?undeclared=1`, { prefer: 'handling=strict' }))]).toEqual([type, 'search-parameter-unknown']);
   });
 
   it('what is declared as write is offered, and what is not is 405 or Baton’s alone', async () => {
@@ -60,12 +82,43 @@ describe('every line of the CapabilityStatement is true', () => {
     }
   });
 
+  it('what is declared as write is carried out', async () => {
+    for (const { type, interaction, conditionalCreate } of declared) {
+      const { owner, id } = known.get(type)!;
+      const offers = (code: string) => interaction.some((each) => each.code === code);
+      const { body } = await owner.get(`${type}/${id}`);
+      if (conditionalCreate) expect([type, (await owner.post(type, body, { 'if-none-exist': `_id=${id}` })).status]).toEqual([type, 200]);
+      // A Task or a referral sent back as it is has no transition or amendment in it; each says so and not that it is not offered.
+      if (offers('patch')) expect([type, (await owner.patch(`${type}/${id}`, [{ op: 'test', path: '/id', value: id }])).status]).toEqual([type, type === 'Task' ? 422 : 200]);
+      if (offers('update')) {
+        const { body: present } = await owner.get(`${type}/${id}`);
+        expect([type, (await owner.put(`${type}/${id}`, present, { 'if-match': `W/"${present.meta.versionId}"` })).status]).toEqual([type, type === 'Task' ? 422 : 200]);
+      }
+    }
+    for (const { type, interaction } of declared.filter(({ interaction: offered }) => offered.some(({ code }) => code === 'delete'))) {
+      const { owner, id } = known.get(type)!;
+      expect(interaction).toContainEqual({ code: 'delete' });
+      expect([type, (await owner.delete(`${type}/${id}`)).status, (await owner.get(`${type}/${id}`)).status]).toEqual([type, 204, 410]);
+    }
+  });
+
   it('each operation is there', async () => {
+    const answers = (answer: Awaited<ReturnType<PartnerSystem['get']>>) => (answer.status === 404 ? !rulesOf(answer).includes('address-unknown') && !rulesOf(answer).includes('type-not-offered') : answer.status !== 405);
+    for (const { type, operation = [] } of declared) {
+      for (const { name } of operation) expect([type, name, answers(await trust.get(`${type}/${known.get(type)!.id}/$${name}`))]).toEqual([type, name, true]);
+    }
+    for (const { name } of system.operation) expect([name, answers(await trust.post(`$${name}`, {}))]).toEqual([name, true]);
     const { body: status } = await trust.get('Subscription/$status');
     expect([status.resourceType, status.type]).toEqual(['Bundle', 'searchset']);
-    expect((await trust.get(`Subscription/${randomUUID()}/$status`)).status).toBe(404);
-    expect((await trust.get(`Subscription/${randomUUID()}/$events`)).status).toBe(404);
-    expect((await trust.post('$process-message', {})).status).toBe(400);
+    expect((await trust.get('Patient/$nothing')).status).toBe(404);
+  });
+
+  it('each system interaction is there', async () => {
+    expect(system.interaction.map(({ code }) => code).sort()).toEqual(['batch', 'transaction']);
+    for (const { code } of system.interaction) {
+      const { status, body } = await trust.post('', { resourceType: 'Bundle', type: code, entry: [{ request: { method: 'GET', url: `Organization/${known.get('Organization')!.id}` } }] });
+      expect([status, body.type, body.entry[0].response.status.slice(0, 3)]).toEqual([200, `${code}-response`, '200']);
+    }
   });
 });
 
