@@ -30,7 +30,7 @@ export interface ExampleOptions {
   /** Which young person: another number, another one. */
   readonly index: number;
   readonly seed?: number;
-  /** Day the age is counted from; the young person is 14 to 17 years old then. */
+  /** Day the age is counted from; the young person is 14 to 18 years old then. */
   readonly today: Date;
   readonly priority?: 'asap' | 'urgent' | 'routine';
 }

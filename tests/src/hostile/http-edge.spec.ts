@@ -1,4 +1,6 @@
+import { once } from 'node:events';
 import { request } from 'node:http';
+import { connect } from 'node:net';
 import { PartnerSystem, startBaton, type BatonUnderTest } from '../index.js';
 
 let baton: BatonUnderTest;
@@ -40,5 +42,32 @@ describe('what never becomes a proper request is answered with an OperationOutco
   it('a NUL in a form', async () => {
     const answer = await trust.send('POST', 'Patient/_search', 'name=%00', { 'content-type': 'application/x-www-form-urlencoded' });
     expect([answer.status, answer.body.issue[0].details.coding[0].code]).toEqual([400, 'character-not-stored']);
+  });
+});
+
+describe('a header cannot be smuggled in', () => {
+  /** Writes bytes as they are, which no HTTP client would. @returns the whole answer */
+  async function bytes(text: string): Promise<string> {
+    const { hostname, port } = new URL(baton.address);
+    const socket = connect(Number(port), hostname);
+    let answer = '';
+    socket.on('data', (part: Buffer) => (answer += part.toString())).write(text);
+    await once(socket, 'close');
+    return answer;
+  }
+
+  it('by a line break in a header, in an id that is echoed, or in a search that comes back in links', async () => {
+    const token = await trust.accessToken();
+    const head = (path: string, more: string) => `GET ${path} HTTP/1.1\r\nHost: x\r\nConnection: close\r\nAuthorization: Bearer ${token}\r\n${more}\r\n`;
+    for (const more of ['X-Request-Id: a\n x-evil: 1\r\n', 'X-Request-Id: a\rx-evil: 1\r\n', 'X-Request-Id : a\r\n', 'Content-Length: 1\r\nTransfer-Encoding: chunked\r\n']) {
+      expect([more, (await bytes(head('/fhir/R4/Patient', more))).split('\r\n')[0]]).toEqual([more, expect.stringMatching(/^HTTP\/1\.1 400 /)]);
+    }
+    const echoed = await bytes(head('/fhir/R4/Patient', 'X-Request-Id: a%0d%0ax-evil: 1\r\n'));
+    expect(echoed).toMatch(/^HTTP\/1\.1 200 /);
+    expect(echoed).not.toMatch(/x-evil/i);
+    const found = await bytes(head('/fhir/R4/Patient?name=a%0d%0ax-evil:%201', ''));
+    expect(found).toMatch(/^HTTP\/1\.1 200 /);
+    expect(found).not.toMatch(/^x-evil/im);
+    expect(found).toContain('name=a%0D%0Ax-evil');
   });
 });
