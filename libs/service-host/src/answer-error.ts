@@ -12,11 +12,18 @@ import type { Host } from './service.js';
 /** Tells the services of a process that a request was refused. */
 export type OnRefused = (caller: Caller, refused: Refused) => Promise<void>;
 
+/** What answering a refusal takes besides the refusal. */
+export interface Answering {
+  readonly onRefused: OnRefused;
+  /** Methods that an address takes. */
+  readonly methodsAt: (url: string) => readonly string[];
+}
+
 /**
  * The one place where an error becomes an answer: a refusal its OperationOutcome, a database that is away 503, and
  * anything else a 500 that says nothing but the request's id, with a log line to find it by.
  */
-export async function answerError(host: Host, onRefused: OnRefused, error: unknown, request: BatonRequest, reply: FastifyReply): Promise<void> {
+export async function answerError(host: Host, { onRefused, methodsAt }: Answering, error: unknown, request: BatonRequest, reply: FastifyReply): Promise<void> {
   const refused = nothingThere(error) ? unanswered(request) : refusalOf(error);
   if (!refused) {
     host.log.error('request failed', { requestId: request.caller?.requestId ?? String(request.id), method: request.method, route: request.routeOptions?.url ?? '', ...errorFields(error) });
@@ -27,6 +34,7 @@ export async function answerError(host: Host, onRefused: OnRefused, error: unkno
     return;
   }
   if (request.caller) await recordRefusal(host, onRefused, request.caller, refused);
+  if (refused.kind === 'not-allowed') reply.header('allow', methodsAt(request.url).join(', '));
   sendRefusal(reply, refused);
 }
 

@@ -6,7 +6,7 @@ import { Catch, Module, type ArgumentsHost, type DynamicModule, type ExceptionFi
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { answerError, type OnRefused } from './answer-error.js';
+import { answerError, type Answering } from './answer-error.js';
 import type { BatonRequest } from './fhir-request.js';
 import { FHIR_JSON, sendRefusal } from './fhir-reply.js';
 import type { Host } from './service.js';
@@ -28,7 +28,7 @@ interface Server {
 }
 
 /** Builds the HTTP server of one process: parsers, identity, error answers, and the modules of its services. */
-export async function httpServer(host: Host, onRefused: OnRefused, modules: readonly (DynamicModule | Type)[], controllers: readonly Type[]): Promise<Server> {
+export async function httpServer(host: Host, answering: Answering, modules: readonly (DynamicModule | Type)[], controllers: readonly Type[]): Promise<Server> {
   const adapter = new FastifyAdapter({
     bodyLimit: BUNDLE_AT_MOST,
     routerOptions: { maxParamLength: URL_AT_MOST, ignoreTrailingSlash: true },
@@ -39,10 +39,12 @@ export async function httpServer(host: Host, onRefused: OnRefused, modules: read
   });
   const app = await NestFactory.create<NestFastifyApplication>(rootModule(modules, controllers), adapter, { logger: false, bodyParser: false, abortOnError: false });
   const fastify = adapter.getInstance();
-  const onError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => answerError(host, onRefused, error, request as BatonRequest, reply);
+  const onError = (error: unknown, request: FastifyRequest, reply: FastifyReply) => answerError(host, answering, error, request as BatonRequest, reply);
 
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(['application/json', 'application/fhir+json', 'application/json-patch+json'], { parseAs: 'string' }, async (request: FastifyRequest, body: string) => {
+    // A body that comes in chunks says nothing of its length before.
+    boundBody(request, Buffer.byteLength(body));
     (request as BatonRequest).bodyText = body;
     return body === '' ? undefined : parseStrict(body);
   });
@@ -53,8 +55,7 @@ export async function httpServer(host: Host, onRefused: OnRefused, modules: read
     await identify(host, request as BatonRequest, reply);
   });
   fastify.addHook('preParsing', async (request: FastifyRequest, _reply: FastifyReply, payload) => {
-    const length = Number(request.headers['content-length'] ?? 0);
-    if (length > BODY_AT_MOST && !takesBundles(request.url)) throw Object.assign(new Error('body too large'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 });
+    boundBody(request, Number(request.headers['content-length'] ?? 0));
     return payload;
   });
   fastify.addHook('onResponse', async (request: FastifyRequest, reply: FastifyReply) => {
@@ -67,6 +68,10 @@ export async function httpServer(host: Host, onRefused: OnRefused, modules: read
   app.useGlobalFilters(new EveryError(onError));
   await app.init();
   return { app };
+}
+
+function boundBody(request: FastifyRequest, bytes: number): void {
+  if (bytes > BODY_AT_MOST && !takesBundles(request.url)) throw Object.assign(new Error('body too large'), { code: 'FST_ERR_CTP_BODY_TOO_LARGE', statusCode: 413 });
 }
 
 const requestsSeen = (host: Host) =>

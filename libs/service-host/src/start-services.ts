@@ -11,6 +11,7 @@ import { errorFields, openLog } from './log.js';
 import { watchEvents } from './event-metrics.js';
 import { Metrics } from './metrics.js';
 import { mountDocs } from './docs.js';
+import { offeredMethods } from './offered-methods.js';
 import { operationsController } from './operations.controller.js';
 import type { Host, Service, Worker } from './service.js';
 import { everySoOften } from './housekeeping.js';
@@ -65,7 +66,8 @@ export async function startServices(options: StartOptions): Promise<Running> {
   const onRefused = async (caller: Caller, refused: Refused): Promise<void> => {
     for (const [service, host] of hosts) await service.onRefused?.(host, caller, refused);
   };
-  const { app } = await httpServer(first!, onRefused, modules, controllers);
+  const rules = new Map(options.services.flatMap(({ types }) => types.map((each) => [each.type, each])));
+  const { app } = await httpServer(first!, { onRefused, methodsAt: (url) => offeredMethods(rules, url) }, modules, controllers);
   mountDocs(app);
   await app.listen(options.config.BATON_PORT, options.config.BATON_HOST);
   shared.bound = await app.getUrl();

@@ -45,6 +45,37 @@ describe('what never becomes a proper request is answered with an OperationOutco
   });
 });
 
+describe('what HTTP itself asks for', () => {
+  it.each([
+    ['DELETE', 'ServiceRequest', 'GET, HEAD, POST'],
+    ['DELETE', 'ServiceRequest/x', 'GET, HEAD, PUT, PATCH'],
+    ['PUT', 'Patient', 'GET, HEAD, POST'],
+    ['POST', 'Patient/x', 'GET, HEAD, PUT, PATCH, DELETE'],
+    ['POST', 'Task', 'GET, HEAD'],
+    ['PUT', 'Patient/x/_history/1', 'GET, HEAD'],
+    ['DELETE', 'Organization', 'GET, HEAD'],
+  ])('%s %s: 405 with the methods that are offered there', async (method, path, allow) => {
+    const answer = await trust.send(method, path, method === 'DELETE' ? undefined : { resourceType: path.split('/')[0] });
+    expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
+  });
+
+  it('answers HEAD as GET without a body', async () => {
+    const answer = await trust.send('HEAD', 'Patient', undefined);
+    expect([answer.status, answer.text, answer.headers.get('content-type')]).toEqual([200, '', 'application/fhir+json; charset=utf-8']);
+  });
+
+  it('bounds a body that comes in chunks as one that says its length', async () => {
+    const { port } = new URL(baton.address);
+    const token = await trust.accessToken();
+    const status = await new Promise((resolve, reject) => {
+      const sent = request({ port, path: '/fhir/R4/Patient', method: 'POST', headers: { authorization: `Bearer ${token}`, 'content-type': 'application/fhir+json', 'transfer-encoding': 'chunked' } }, (response) => resolve(response.resume().statusCode));
+      sent.on('error', reject);
+      sent.end(`{"resourceType":"Patient","language":"${'a'.repeat(2_000_000)}"}`);
+    });
+    expect(status).toBe(413);
+  });
+});
+
 describe('a header cannot be smuggled in', () => {
   /** Writes bytes as they are, which no HTTP client would. @returns the whole answer */
   async function bytes(text: string): Promise<string> {
