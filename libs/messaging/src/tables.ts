@@ -122,7 +122,8 @@ CREATE TABLE ${schema}.discarded (
 /** Topics a service publishes, by contract. */
 const topicsOf = (schema: Schema): string[] => [...new Set(EVENTS.map((event) => event.topic))].filter((topic) => publisherOf(topic) === schema);
 
+/** Audit consumes nothing: its role reads no log. */
 const readers = (schema: Schema): string =>
-  SCHEMAS.filter((other) => other !== schema)
+  SCHEMAS.filter((other) => other !== schema && other !== 'audit')
     .map(roleOf)
     .join(', ');
