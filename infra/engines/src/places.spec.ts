@@ -64,9 +64,10 @@ describe('Where the embedded PostgreSQL runs', () => {
 
   asRoot('not where neither is possible: it says what stands in the way', async () => {
     const { home, remove } = temporaryHome();
-    chmodSync(dirname(home), 0o700);
+    const closed = realpathSync(dirname(home));
+    chmodSync(closed, 0o700);
     try {
-      await expect(startPostgres({ home, fast: true, namespaces: false })).rejects.toThrow(`another user cannot enter ${dirname(realpathSync(home))}`);
+      await expect(startPostgres({ home, fast: true, namespaces: false })).rejects.toThrow(`another user cannot enter ${closed}`);
     } finally {
       remove();
     }
