@@ -1,7 +1,9 @@
+import type { Duplex } from 'node:stream';
 import { crashPoint } from '@baton/kernel';
 import type { PoolClient } from 'pg';
 import { parse as parseDsn } from 'pg-connection-string';
 import { DataSource, type MigrationInterface } from 'typeorm';
+import { DatabaseClock } from './database-clock.js';
 import type { Statement } from './statement.js';
 
 /** What reads: a transaction, or the pool (each call its own snapshot). */
@@ -17,6 +19,11 @@ export interface Reader {
 export interface Tx extends Reader {
   /** The database's time when the transaction began, in milliseconds. */
   readonly now: Date;
+  /**
+   * The transaction's last statement: it goes out in one flight with COMMIT, so what it refuses it must raise itself (PostgreSQL
+   * then rolls back instead). Nothing may be asked of the transaction afterwards.
+   */
+  last<Row extends object>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
   /** Runs after COMMIT was confirmed, never after a rollback: to wake workers. Must not throw, must not wait. */
   afterCommit(hint: () => void): void;
   /** Runs the work under another role (`SET LOCAL ROLE`) and takes the role back; only the gateway's login is granted this. */
@@ -33,16 +40,21 @@ export interface DatabaseOptions {
   readonly poolSize?: number;
   /** Milliseconds an idle transaction may live before the server ends it (it would hold the relay back). */
   readonly idleInTransactionMs?: number;
-}
-
-interface StampRow {
-  now: Date;
+  /**
+   * `lazy`: COMMIT does not wait for the disk (`synchronous_commit=off`). Only for work that is found again and done again after a
+   * crash, and that nobody outside hears of before a commit that waits: that one takes all before it to the disk. `durable` if left out.
+   */
+  readonly commit?: 'durable' | 'lazy';
 }
 
 const MAX_TRIES = 3;
+/** SQLSTATE of a statement that was not tried, because one before it had failed. */
+const IN_FAILED_TRANSACTION = '25P02';
 
 /** A service's connection to PostgreSQL: pool, transactions, migrations. */
 export class Database implements Reader {
+  private readonly clock = new DatabaseClock();
+
   private constructor(private readonly source: DataSource) {}
 
   /** Opens the pool; does not migrate. @throws if the database cannot be reached */
@@ -64,7 +76,7 @@ export class Database implements Reader {
       poolSize: options.poolSize ?? 8,
       applicationName: `baton ${options.schema}`,
       extra: {
-        options: `-c search_path=${options.schema} -c idle_in_transaction_session_timeout=${options.idleInTransactionMs ?? 30_000} -c jit=off -c plan_cache_mode=force_generic_plan -c random_page_cost=1.1`,
+        options: `${options.commit === 'lazy' ? '-c synchronous_commit=off ' : ''}-c search_path=${options.schema} -c idle_in_transaction_session_timeout=${options.idleInTransactionMs ?? 30_000} -c jit=off -c plan_cache_mode=force_generic_plan -c random_page_cost=1.1`,
         idleTimeoutMillis: 30_000,
         // Statements that do not wait for one another go out in one flight; each is still answered, and fails, by itself.
         pipeline: true,
@@ -109,22 +121,29 @@ export class Database implements Reader {
 
   private async once<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.withClient(async (client) => {
-      // Two statements in one round trip: the transaction and the time it began at.
-      const begun = (await client.query(`BEGIN; SELECT date_trunc('milliseconds', clock_timestamp()) AS now`)) as unknown as [unknown, { rows: StampRow[] }];
+      const begun = this.begin(client);
+      begun.catch(() => undefined);
+      if (!this.clock.holds) await begun;
       crashPoint('tx.begun');
-      const tx = new OpenTransaction(client, begun[1].rows[0]!.now);
+      const tx = new OpenTransaction(client, this.clock.now(), begun);
       try {
         const result = await work(tx);
-        crashPoint('tx.before-commit');
-        await client.query('COMMIT');
+        await tx.commit();
         crashPoint('tx.committed');
         tx.hints.forEach((hint) => hint());
         return result;
       } catch (error) {
         await client.query('ROLLBACK').catch(() => undefined);
-        throw error;
+        throw await tx.causeOf(error);
       }
     });
+  }
+
+  /** Begins, and reads the database's clock when the last reading is old. */
+  private async begin(client: PoolClient): Promise<void> {
+    if (this.clock.holds) return void (await inOneFlight(client, () => client.query('BEGIN')));
+    const answers = (await client.query('BEGIN; SELECT clock_timestamp() AS now')) as unknown as [unknown, { rows: { now: Date }[] }];
+    this.clock.read(answers[1].rows[0]!.now);
   }
 
   private async withClient<T>(work: (client: PoolClient) => Promise<T>): Promise<T> {
@@ -151,17 +170,52 @@ export class Database implements Reader {
   }
 }
 
+/** Tag of a COMMIT that PostgreSQL turned into a rollback because a statement before it had failed. */
+const ROLLED_BACK = 'ROLLBACK';
+
 class OpenTransaction implements Tx {
   readonly hints: (() => void)[] = [];
   private role: string | undefined;
+  /** Sent and not waited for: BEGIN, changes of role. They go out with the statement behind them and are heard before the end. */
+  private readonly unheard: Promise<unknown>[];
+  private committing: Promise<void> | undefined;
 
   constructor(
     private readonly client: PoolClient,
     readonly now: Date,
-  ) {}
+    begun: Promise<void>,
+  ) {
+    this.unheard = [begun];
+  }
 
   async query<Row extends object>(what: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    if (this.committing) throw new Error('A transaction was asked for more after its last statement');
     return run<Row>(this.client, what, values);
+  }
+
+  async last<Row extends object>(what: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    crashPoint('tx.before-commit');
+    const rows = this.query<Row>(what, values);
+    this.committing = this.end();
+    this.committing.catch(() => undefined);
+    return rows;
+  }
+
+  async commit(): Promise<void> {
+    if (!this.committing) crashPoint('tx.before-commit');
+    await (this.committing ?? this.end());
+  }
+
+  private async end(): Promise<void> {
+    const [ended] = await Promise.all([inOneFlight(this.client, () => this.client.query('COMMIT')), ...this.unheard]);
+    if (ended.command === ROLLED_BACK) throw new Error('PostgreSQL rolled back: a statement had failed and its error was not passed on');
+  }
+
+  /** What stands behind an error: a statement sent without waiting may have failed first, and the later ones only for that. */
+  async causeOf(error: unknown): Promise<unknown> {
+    if (sqlState(error) !== IN_FAILED_TRANSACTION) return error;
+    const failed = (await Promise.allSettled(this.unheard)).find((each) => each.status === 'rejected');
+    return failed?.reason ?? error;
   }
 
   afterCommit(hint: () => void): void {
@@ -170,22 +224,34 @@ class OpenTransaction implements Tx {
 
   async as<T>(role: string, work: () => Promise<T>): Promise<T> {
     const before = this.role;
-    await this.become(role);
+    this.become(role);
     // After an error the transaction is aborted and rolled back, and the role with it: nothing to take back then.
     const result = await work();
-    await this.become(before);
+    this.become(before);
     return result;
   }
 
-  private async become(role: string | undefined): Promise<void> {
-    await this.client.query(role === undefined ? 'RESET ROLE' : `SET LOCAL ROLE "${role.replaceAll('"', '""')}"`);
+  private become(role: string | undefined): void {
+    const text = role === undefined ? 'RESET ROLE' : `SET LOCAL ROLE "${role.replaceAll('"', '""')}"`;
+    const changed = inOneFlight(this.client, () => this.client.query(text));
+    changed.catch(() => undefined);
+    this.unheard.push(changed);
     this.role = role;
   }
 }
 
 async function run<Row extends object>(client: PoolClient, what: Statement, values: readonly unknown[]): Promise<Row[]> {
-  const result = await client.query<Row>({ ...(what.name === '' ? {} : { name: what.name }), text: what.text, values: values as unknown[] });
+  const asked = { ...(what.name === '' ? {} : { name: what.name }), text: what.text, values: values as unknown[] };
+  const result = await inOneFlight(client, () => client.query<Row>(asked));
   return result.rows;
+}
+
+/** What is asked of a connection in one turn leaves in one system call: each costs about as much as a small statement. */
+function inOneFlight<T>(client: PoolClient, ask: () => T): T {
+  const { stream } = (client as unknown as { connection: { stream: Duplex } }).connection;
+  stream.cork();
+  process.nextTick(() => stream.uncork());
+  return ask();
 }
 
 /** SQLSTATE of a PostgreSQL error, if it is one. */
