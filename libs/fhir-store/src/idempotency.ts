@@ -21,19 +21,16 @@ interface Kept {
  * @throws Refused `too-early` while a twin is in work, `rule-broken` if the key stood for another request
  */
 export async function claim<Answer>(tx: Tx, schema: Schema, caller: Caller, { key, fingerprint }: IdempotencyClaim): Promise<Answer | undefined> {
-  await tx.query(statement(`SELECT set_config('lock_timeout', '5s', true)`));
-  let claimed: object[];
-  try {
-    claimed = await tx.query(
-      statement(`INSERT INTO ${schema}.idempotency (partner, key, fingerprint) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING key`),
-      [caller.partner, key, fingerprint],
-    );
-  } catch (error) {
+  const waiting = (limit: string): Promise<object[]> => tx.query(statement(`SELECT set_config('lock_timeout', $1, true)`), [limit]);
+  const asking = (): Promise<object[]> => tx.query(
+    statement(`INSERT INTO ${schema}.idempotency (partner, key, fingerprint) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING RETURNING key`),
+    [caller.partner, key, fingerprint],
+  );
+  const [, claimed] = await Promise.all([waiting('5s'), asking(), waiting('0')]).catch((error: unknown) => {
     if (sqlState(error) === '55P03') throw refuse('too-early', 'request-in-work', 'A request with this Idempotency-Key is still in work; ask again in a moment.');
     throw error;
-  }
+  });
   crashPoint('idempotency.claimed');
-  await tx.query(statement(`SELECT set_config('lock_timeout', '0', true)`));
   if (claimed.length > 0) return undefined;
   const [kept] = await tx.query<Kept>(statement(`SELECT fingerprint, answer FROM ${schema}.idempotency WHERE partner = $1 AND key = $2`), [caller.partner, key]);
   if (kept?.fingerprint !== fingerprint) {

@@ -60,9 +60,21 @@ export function resourceTables(schema: Schema): string {
       SELECT type, id, version, owner, patient, category, context, last_updated, method, body FROM ${schema}.history;
     CREATE VIEW ${schema}.search_v1 AS
       SELECT type, param, value, id, system, low, high FROM ${schema}.search;
+    ${refusal(schema)}
     GRANT SELECT ON ${schema}.resource_v1, ${schema}.history_v1, ${schema}.search_v1 TO ${readers(schema)};
     ${idempotencyTable(schema)}`;
 }
+
+/** SQLSTATE of a write whose guards did not hold. */
+export const WRITE_REFUSED = 'BT001';
+
+/** DDL: how a statement refuses itself; the references that lead nowhere go into the error's detail, as JSON. */
+const refusal = (schema: Schema): string => `
+    CREATE FUNCTION ${schema}.refuse_write(missing text[]) RETURNS boolean LANGUAGE plpgsql AS $$
+    BEGIN
+      RAISE EXCEPTION 'what the write rests on does not hold' USING ERRCODE = '${WRITE_REFUSED}', DETAIL = coalesce(array_to_json(missing)::text, '[]');
+    END $$;
+    REVOKE EXECUTE ON FUNCTION ${schema}.refuse_write(text[]) FROM PUBLIC;`;
 
 /** Grants the other services' roles SELECT on a published view of a schema. */
 export const publish = (schema: Schema, view: string): string => `GRANT SELECT ON ${schema}.${view} TO ${readers(schema)};`;

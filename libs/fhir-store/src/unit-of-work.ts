@@ -14,7 +14,7 @@ import { write } from './writing.js';
 export async function alone<Answer>(database: Database, schema: Schema, caller: Caller, command: (tx: Tx) => Promise<Change<Answer>>): Promise<Answer> {
   return database.transaction(async (tx) => {
     const change = await command(tx);
-    await write(tx, schema, caller, change);
+    await write(tx, schema, caller, change, { last: true });
     return change.answer;
   });
 }
@@ -33,7 +33,7 @@ export async function aloneOnce(
     if (before) return answeredBefore(tx, caller, before);
     const change = await command(tx);
     const { body: _body, ...kept } = change.answer;
-    await write(tx, schema, caller, { ...change, rows: { ...change.rows, kept_answer: keep(schema, caller, idempotency, kept) } });
+    await write(tx, schema, caller, { ...change, rows: { ...change.rows, kept_answer: keep(schema, caller, idempotency, kept) } }, { last: true });
     return change.answer;
   });
 }

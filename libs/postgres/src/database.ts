@@ -227,7 +227,8 @@ class OpenTransaction implements Tx {
     this.become(role);
     // After an error the transaction is aborted and rolled back, and the role with it: nothing to take back then.
     const result = await work();
-    this.become(before);
+    // Its last statement took COMMIT along, which ends the role too.
+    if (!this.committing) this.become(before);
     return result;
   }
 

@@ -1,4 +1,4 @@
-import { alone, create } from '@baton/fhir-store';
+import { create, write } from '@baton/fhir-store';
 import type { Resource } from '@baton/fhir';
 import type { Tx } from '@baton/postgres';
 import { eventually } from '@baton/testing';
@@ -32,7 +32,9 @@ const waiting = (): Promise<void> =>
     expect(row!.waiting).toBeGreaterThan(0);
   });
 
-const denyIn = (tx: Tx, patient: string): Promise<unknown> => alone({ transaction: (work: (tx: Tx) => Promise<unknown>) => work(tx) } as never, 'consent', callerOf('trust'), (same) => create(consentRules, same, callerOf('trust'), { resource: consentFor(patient, 'deny') as Resource }));
+async function denyIn(tx: Tx, patient: string): Promise<void> {
+  await write(tx, 'consent', callerOf('trust'), await create(consentRules, tx, callerOf('trust'), { resource: consentFor(patient, 'deny') as Resource }));
+}
 
 describe('a decision and a referral at the same moment', () => {
   it('the referral that waits finds the refusal', async () => {

@@ -11,7 +11,7 @@ export class GatewayInteractions extends FhirInteractions {
       if (before) return answeredBefore(tx, caller, before);
       const answer = await tx.as(roleOf(this.rules.schema), async () => {
         const change = await command(tx);
-        await write(tx, this.rules.schema, caller, change);
+        await write(tx, this.rules.schema, caller, change, { last: !idempotency });
         return change.answer;
       });
       if (idempotency) await keepAnswer(tx, caller, idempotency, withoutBody(answer));

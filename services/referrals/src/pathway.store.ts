@@ -61,8 +61,16 @@ export async function intake(tx: Tx, named: NamedService, patient: string, refer
     [...foundBy(named, tx.now), patient, referrer],
   );
   const found = row?.service ? { service: row.service, pathway: definitionOf(row as Row) } : undefined;
+  if (found && (foundLast.has(nameOf(named)) || foundLast.size < READ_AT_MOST)) foundLast.set(nameOf(named), found);
   return { found, person: row?.person ?? undefined };
 }
+
+const foundLast = new Map<string, ServiceInForce>();
+
+const nameOf = (named: NamedService): string => JSON.stringify(named);
+
+/** What {@link intake} found last for this name: most likely what it will find now, so that more can be asked in the same flight. */
+export const likelyInForce = (named: NamedService): ServiceInForce | undefined => foundLast.get(nameOf(named));
 
 /** The pathway version a referral was judged by. @throws a defect if it is not there any more */
 export async function pathwayOfVersion(from: Reader, { id, version }: { id: string; version: string }): Promise<Pathway> {

@@ -234,8 +234,11 @@ export async function caseload(from: Reader, { service, site, capacity }: { serv
 }
 
 const STANDING = statement(`${CASELOAD}, (SELECT r.id FROM referrals.referral r
-    WHERE r.service = $1 AND r.person = $4::uuid AND r.referrer = $5 AND r.status IN ('requested', 'received', 'accepted', 'in-progress', 'on-hold')) AS open
+    WHERE r.service = $1 AND r.person = (SELECT p.person FROM directory.person_v1 p WHERE p.patient = $4) AND r.referrer = $5 AND r.status IN ('requested', 'received', 'accepted', 'in-progress', 'on-hold')) AS open
   FROM (SELECT (${PRESENT}) AS present) AS counted`);
+
+/** How full a service is, and the referrer's own open referral of this young person to it (ServiceRequest id). */
+export type Standing = Caseload & { readonly open: string | undefined };
 
 /**
  * What a new referral of the referrer meets: its own open one of the same person to the same service, and how full it is.
@@ -243,8 +246,8 @@ const STANDING = statement(`${CASELOAD}, (SELECT r.id FROM referrals.referral r
  */
 export async function standing(
   from: Reader,
-  what: { service: string; site: string | undefined; capacity: number | undefined; person: string; referrer: string },
-): Promise<Caseload & { open: string | undefined }> {
-  const [row] = await from.query<CaseloadRow>(STANDING, [what.service, what.site ?? null, what.capacity ?? null, what.person, what.referrer]);
+  what: { service: string; site: string | undefined; capacity: number | undefined; patient: string; referrer: string },
+): Promise<Standing> {
+  const [row] = await from.query<CaseloadRow>(STANDING, [what.service, what.site ?? null, what.capacity ?? null, what.patient, what.referrer]);
   return { present: row!.present, ahead: row!.ahead, open: row!.open ?? undefined };
 }

@@ -6,10 +6,10 @@ import type { Tx } from '@baton/postgres';
 import { capacityOf, roomIn, toJudge, unknownService, verdictOn } from './assessment.service.js';
 import { contentFaults, siteFaults } from './eligibility.js';
 import { Ineligible, routeOf } from './ineligible.js';
-import { intake, pathwayOfVersion, type ServiceInForce } from './pathway.store.js';
+import { intake, likelyInForce, pathwayOfVersion, type NamedService, type ServiceInForce } from './pathway.store.js';
 import { auditAlong, inStep, taskAlong } from './referral-pair.store.js';
 import type { Referral } from './referral-state.js';
-import { insertReferral, LOCK_OF_REQUEST, referralOfRequest, standing, updateReferral, type StoredReferral } from './referral.store.js';
+import { insertReferral, LOCK_OF_REQUEST, referralOfRequest, standing, updateReferral, type Standing, type StoredReferral } from './referral.store.js';
 import { amend, decide, notAllowed, request, type Decision } from './referral.js';
 import { sameJson } from './same-json.js';
 import { completed, formFaults, REQUEST_STATUS_REASON, requestFacts, requestStatusReason, shownInRequest, type RequestFacts } from './service-request.fhir.js';
@@ -35,10 +35,9 @@ export const serviceRequestRules: TypeRules = {
 async function create(tx: Tx, caller: Caller, draft: Draft): Promise<Ruling> {
   const facts = requestFacts(draft.resource);
   const faults = formFaults(draft.resource, caller.partner);
-  // In one flight: what the second finds counts only if the first may be seen.
   const [{ patient, subject }, begun] = await Promise.all([
     ownPatient(tx, caller, facts),
-    facts.service && facts.patient !== undefined ? intake(tx, facts.service, facts.patient, caller.partner) : undefined,
+    facts.service && facts.patient !== undefined ? begin(tx, caller, facts, facts.service, facts.patient) : undefined,
   ]);
   if (!begun) throw refusedFor(faults);
   const { found, person } = begun;
@@ -46,7 +45,7 @@ async function create(tx: Tx, caller: Caller, draft: Draft): Promise<Ruling> {
   if (person === undefined) throw unknownSubject();
   const service = serviceIn(found);
   const capacity = capacityOf(found.pathway, service, facts.site);
-  const { open, ...load } = await standing(tx, { service: found.service, site: facts.site, capacity, person, referrer: caller.partner });
+  const { open, ...load } = begun.standing ?? (await standingAt(tx, caller, facts, found, subject));
   if (open !== undefined) throw openAlready(open);
 
   const asked = { facts, ...found, referrer: caller.partner, patient };
@@ -66,6 +65,25 @@ async function create(tx: Tx, caller: Caller, draft: Draft): Promise<Ruling> {
   });
   return rulingOnNew(tx, caller, draft, decision, { found, service, person, site: facts.site });
 }
+
+/**
+ * In one flight with the Patient: what it finds counts only if that may be seen. How full the service is can be asked along, if the
+ * pathway in force is the one it was last time; `standing` is missing otherwise.
+ */
+async function begin(tx: Tx, caller: Caller, facts: RequestFacts, named: NamedService, patient: string): Promise<Begun> {
+  const likely = likelyInForce(named);
+  const [begun, standing] = await Promise.all([
+    intake(tx, named, patient, caller.partner),
+    likely && standingAt(tx, caller, facts, likely, patient),
+  ]);
+  const { found } = begun;
+  return { ...begun, ...(standing && found?.service === likely?.service && found?.pathway === likely?.pathway ? { standing } : {}) };
+}
+
+type Begun = Awaited<ReturnType<typeof intake>> & { readonly standing?: Standing };
+
+const standingAt = (tx: Tx, { partner }: Caller, { site }: RequestFacts, { service, pathway }: ServiceInForce, patient: string): Promise<Standing> =>
+  standing(tx, { service, site, capacity: capacityOf(pathway, serviceIn({ service, pathway }), site), patient, referrer: partner });
 
 function rulingOnNew(tx: Tx, caller: Caller, draft: Draft, { referral, event }: Decision, known: { found: ServiceInForce; service: PathwayService; person: string; site: string | undefined }): Ruling {
   const { found, service, person, site } = known;
