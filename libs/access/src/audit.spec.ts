@@ -89,7 +89,7 @@ describe('the privileges of services on the audit', () => {
 
   it('show the role under which the gateway composed the command', async () => {
     const gateway = await test.open('gateway');
-    await gateway.transaction((tx) => tx.as('baton_consent', () => writeAudit(tx, [auditOf(caller, { interaction: 'create' })])));
+    await gateway.transaction((tx) => writeAudit(tx.as('baton_consent'), [auditOf(caller, { interaction: 'create' })]));
     expect((await rows()).map(({ service }) => service)).toEqual(['consent']);
   });
 });

@@ -26,8 +26,8 @@ export interface Tx extends Reader {
   last<Row extends object>(statement: Statement, values?: readonly unknown[]): Promise<Row[]>;
   /** Runs after COMMIT was confirmed, never after a rollback: to wake workers. Must not throw, must not wait. */
   afterCommit(hint: () => void): void;
-  /** Runs the work under another role (`SET LOCAL ROLE`) and takes the role back; only the gateway's login is granted this. */
-  as<T>(role: string, work: () => Promise<T>): Promise<T>;
+  /** The same transaction under another role (`SET LOCAL ROLE`), for what is asked through it; only the gateway's login is granted this. */
+  as(role: string): Tx;
 }
 
 export interface DatabaseOptions {
@@ -125,16 +125,16 @@ export class Database implements Reader {
       begun.catch(() => undefined);
       if (!this.clock.holds) await begun;
       crashPoint('tx.begun');
-      const tx = new OpenTransaction(client, this.clock.now(), begun);
+      const session = new Session(client, begun);
       try {
-        const result = await work(tx);
-        await tx.commit();
+        const result = await work(new OpenTransaction(session, this.clock.now(), undefined));
+        await session.commit();
         crashPoint('tx.committed');
-        tx.hints.forEach((hint) => hint());
+        session.hints.forEach((hint) => hint());
         return result;
       } catch (error) {
         await client.query('ROLLBACK').catch(() => undefined);
-        throw await tx.causeOf(error);
+        throw await session.causeOf(error);
       }
     });
   }
@@ -173,29 +173,30 @@ export class Database implements Reader {
 /** Tag of a COMMIT that PostgreSQL turned into a rollback because a statement before it had failed. */
 const ROLLED_BACK = 'ROLLBACK';
 
-class OpenTransaction implements Tx {
+/** A transaction's connection, from BEGIN to COMMIT. */
+class Session {
   readonly hints: (() => void)[] = [];
-  private role: string | undefined;
   /** Sent and not waited for: BEGIN, changes of role. They go out with the statement behind them and are heard before the end. */
   private readonly unheard: Promise<unknown>[];
+  private role: string | undefined;
   private committing: Promise<void> | undefined;
 
   constructor(
     private readonly client: PoolClient,
-    readonly now: Date,
     begun: Promise<void>,
   ) {
     this.unheard = [begun];
   }
 
-  async query<Row extends object>(what: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+  async ask<Row extends object>(role: string | undefined, what: Statement, values: readonly unknown[]): Promise<Row[]> {
     if (this.committing) throw new Error('A transaction was asked for more after its last statement');
+    if (role !== this.role) this.become(role);
     return run<Row>(this.client, what, values);
   }
 
-  async last<Row extends object>(what: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+  async askLast<Row extends object>(role: string | undefined, what: Statement, values: readonly unknown[]): Promise<Row[]> {
     crashPoint('tx.before-commit');
-    const rows = this.query<Row>(what, values);
+    const rows = this.ask<Row>(role, what, values);
     this.committing = this.end();
     this.committing.catch(() => undefined);
     return rows;
@@ -218,26 +219,36 @@ class OpenTransaction implements Tx {
     return failed?.reason ?? error;
   }
 
-  afterCommit(hint: () => void): void {
-    this.hints.push(hint);
-  }
-
-  async as<T>(role: string, work: () => Promise<T>): Promise<T> {
-    const before = this.role;
-    this.become(role);
-    // After an error the transaction is aborted and rolled back, and the role with it: nothing to take back then.
-    const result = await work();
-    // Its last statement took COMMIT along, which ends the role too.
-    if (!this.committing) this.become(before);
-    return result;
-  }
-
   private become(role: string | undefined): void {
     const text = role === undefined ? 'RESET ROLE' : `SET LOCAL ROLE "${role.replaceAll('"', '""')}"`;
     const changed = inOneFlight(this.client, () => this.client.query(text));
     changed.catch(() => undefined);
     this.unheard.push(changed);
     this.role = role;
+  }
+}
+
+class OpenTransaction implements Tx {
+  constructor(
+    private readonly session: Session,
+    readonly now: Date,
+    private readonly role: string | undefined,
+  ) {}
+
+  query<Row extends object>(what: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.session.ask<Row>(this.role, what, values);
+  }
+
+  last<Row extends object>(what: Statement, values: readonly unknown[] = []): Promise<Row[]> {
+    return this.session.askLast<Row>(this.role, what, values);
+  }
+
+  afterCommit(hint: () => void): void {
+    this.session.hints.push(hint);
+  }
+
+  as(role: string): Tx {
+    return new OpenTransaction(this.session, this.now, role);
   }
 }
 

@@ -19,9 +19,9 @@ const rows = (...patients: string[]): Promise<object[]> => consent.test.admin(`S
 /** As the gateway does it: lock, directory's command, consent's part, in one transaction under their roles. */
 async function becomes(patient: string, from: string, to: string): Promise<void> {
   await gateway.transaction(async (tx) => {
-    await tx.as('baton_consent', () => lockForRelink(tx, { from, to }));
-    await tx.as('baton_directory', () => tx.query(statement(`UPDATE directory.person_link SET person = $2::uuid WHERE patient = $1`), [patient, to]));
-    await tx.as('baton_consent', async () => write(tx, 'consent', callerOf('camhs'), await relink(tx, { patient, from, to })));
+    await lockForRelink(tx.as('baton_consent'), { from, to });
+    await tx.as('baton_directory').query(statement(`UPDATE directory.person_link SET person = $2::uuid WHERE patient = $1`), [patient, to]);
+    await write(tx.as('baton_consent'), 'consent', callerOf('camhs'), await relink(tx.as('baton_consent'), { patient, from, to }));
   });
 }
 

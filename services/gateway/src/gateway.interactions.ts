@@ -9,13 +9,11 @@ export class GatewayInteractions extends FhirInteractions {
     return this.host.database.transaction(async (tx) => {
       const before = idempotency && (await claim<KeptAnswer>(tx, 'gateway', caller, idempotency));
       if (before) return answeredBefore(tx, caller, before);
-      const answer = await tx.as(roleOf(this.rules.schema), async () => {
-        const change = await command(tx);
-        await write(tx, this.rules.schema, caller, change, { last: !idempotency });
-        return change.answer;
-      });
-      if (idempotency) await keepAnswer(tx, caller, idempotency, withoutBody(answer));
-      return answer;
+      const own = tx.as(roleOf(this.rules.schema));
+      const change = await command(own);
+      await write(own, this.rules.schema, caller, change, { last: !idempotency });
+      if (idempotency) await keepAnswer(tx, caller, idempotency, withoutBody(change.answer));
+      return change.answer;
     });
   }
 }

@@ -86,7 +86,7 @@ export async function carryOutAll(tx: Tx, host: Pick<Host, 'fhirBase'>, registry
     });
     crashPoint('bundle.entry-written');
   }
-  for (const schema of [...events.keys()].sort()) await tx.as(roleOf(schema), () => writeOutbox(tx, schema, events.get(schema)!, caller));
+  await Promise.all([...events.keys()].sort().map((schema) => writeOutbox(tx.as(roleOf(schema)), schema, events.get(schema)!, caller)));
   return answers;
 }
 
@@ -156,8 +156,9 @@ async function lockExisting(tx: Tx, registry: Registry, caller: Caller, requests
     .map((request) => ({ rules: registry.get(request.type)!, id: request.id! }))
     .sort((a, b) => compare(a.rules.schema, b.rules.schema) || compare(a.rules.type, b.rules.type) || compare(a.id, b.id));
   for (const { rules, id } of existing) {
-    if (rules.lockFirst) await tx.as(roleOf(rules.schema), () => tx.query(rules.lockFirst!, [id]));
-    else await tx.as(roleOf(rules.schema), () => lock(tx, caller, rules.type, id));
+    const own = tx.as(roleOf(rules.schema));
+    if (rules.lockFirst) await own.query(rules.lockFirst, [id]);
+    else await lock(own, caller, rules.type, id);
   }
 }
 
@@ -166,14 +167,13 @@ const compare = (a: string, b: string): number => (a < b ? -1 : a > b ? 1 : 0);
 async function carryOut(tx: Tx, registry: Registry, caller: Caller, request: EntryRequest, id: string | undefined, events: Map<Schema, NewEvent[]>): Promise<ResourceAnswer> {
   const rules = registry.get(request.type)!;
   if (request.interaction === 'read') return readEntry(tx, caller, request);
-  return tx.as(roleOf(rules.schema), async () => {
-    const change = await command(tx, rules, caller, request, id);
-    await write(tx, rules.schema, caller, change, { outbox: false });
-    const queued = events.get(rules.schema);
-    if (queued) queued.push(...change.events);
-    else if (change.events.length > 0) events.set(rules.schema, [...change.events]);
-    return change.answer;
-  });
+  const own = tx.as(roleOf(rules.schema));
+  const change = await command(own, rules, caller, request, id);
+  await write(own, rules.schema, caller, change, { outbox: false });
+  const queued = events.get(rules.schema);
+  if (queued) queued.push(...change.events);
+  else if (change.events.length > 0) events.set(rules.schema, [...change.events]);
+  return change.answer;
 }
 
 function command(tx: Tx, rules: TypeRules, caller: Caller, request: EntryRequest, id: string | undefined): Promise<Change<ResourceAnswer>> {

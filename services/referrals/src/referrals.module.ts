@@ -20,6 +20,6 @@ export const referrals: Service = {
   prepare: async (host) => watchReferrals(host),
   // In the gateway the host's connection is the gateway's, which takes on this service's role.
   onRefused: async (host, _caller, refused) => {
-    if (refused instanceof Ineligible) await host.database.transaction((tx) => tx.as(roleOf('referrals'), () => recordIneligible(tx, refused)));
+    if (refused instanceof Ineligible) await host.database.transaction((tx) => recordIneligible(tx.as(roleOf('referrals')), refused));
   },
 };

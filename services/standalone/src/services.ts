@@ -11,8 +11,11 @@ import type { Service } from '@baton/service-host';
 /** A Patient that changes its person is the directory's business and consent's, in one transaction. */
 const directory = directoryService({
   relink: {
-    lock: (tx, change) => tx.as(roleOf('consent'), () => lockForRelink(tx, change)),
-    settle: (tx, caller, change) => tx.as(roleOf('consent'), async () => write(tx, 'consent', caller, await relink(tx, change))),
+    lock: (tx, change) => lockForRelink(tx.as(roleOf('consent')), change),
+    settle: async (tx, caller, change) => {
+      const own = tx.as(roleOf('consent'));
+      await write(own, 'consent', caller, await relink(own, change));
+    },
   },
 });
 

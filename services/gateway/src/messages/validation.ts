@@ -16,7 +16,7 @@ import { endpointOf } from './service-identifier.js';
 export async function validation(tx: Tx, caller: Caller, message: Message, known: Known, tolerated: MessageAnswer['named']): Promise<MessageAnswer> {
   const { entries, named } = mapReferral(message, known);
   const [request, patient] = entries;
-  const assessment = await tx.as(roleOf('referrals'), () => assess(tx, caller, request!.resource, patient!.resource));
+  const assessment = await assess(tx.as(roleOf('referrals')), caller, request!.resource, patient!.resource);
   const { verdict } = assessment;
   return newAnswer(tx.now, {
     code: verdict.eligible ? 'ok' : 'fatal-error',
