@@ -103,8 +103,7 @@ async function amend(rules: TypeRules, tx: Tx, caller: Caller, current: StoredRo
 
 /** Locks what is to be changed, and refuses in the order a caller may learn things: existence, deletion, ownership, version. */
 async function lockForChange(rules: TypeRules, tx: Tx, caller: Caller, input: ChangeInput, { orGone = false } = {}): Promise<StoredRow> {
-  if (rules.lockFirst) await tx.query(rules.lockFirst, [input.id]);
-  const current = await lock(tx, caller, rules.type, input.id);
+  const [, current] = await Promise.all([rules.lockFirst && tx.query(rules.lockFirst, [input.id]), lock(tx, caller, rules.type, input.id)]);
   if (!current) throw unknownResource(rules.type);
   if (current.deleted && !orGone) throw goneResource(rules.type);
   if (current.owner !== caller.partner && !rules.othersMayChange) {
