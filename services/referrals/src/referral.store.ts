@@ -207,6 +207,12 @@ export function updateReferral(state: Referral, acknowledgement: Acknowledgement
   };
 }
 
+/** Begins the time by which a receiver must have the referral, unless it runs already, and leaves the rest as it is; to be woven in, under the lock. */
+export const beginClock = (id: string, minutes: number): Fragment => ({
+  sql: `UPDATE referrals.referral SET acknowledge_by = clock_timestamp() + $2::int * interval '1 minute' WHERE id = $1 AND acknowledge_by IS NULL`,
+  values: [id, minutes],
+});
+
 /** Who is there, counted up to the capacity, and who waits before; `ahead` is counted only where it is full. */
 export interface Caseload {
   readonly present: number;

@@ -1,13 +1,13 @@
 import { acknowledgementMinutes, serviceOf, type BatonEvent, type SharingFacts } from '@baton/contracts';
 import { batonActs, type Caller, type Result } from '@baton/kernel';
-import { write, type Put } from '@baton/fhir-store';
+import { write } from '@baton/fhir-store';
 import type { Handlers } from '@baton/messaging';
 import type { Tx } from '@baton/postgres';
 import { pathwayOfVersion } from './pathway.store.js';
 import { auditAlong, requestAlong, taskAlong } from './referral-pair.store.js';
 import type { Circumstances, Referral } from './referral-state.js';
 import { decide, hold, release, type Decision } from './referral.js';
-import { lockReferral, updateReferral, type Acknowledgement, type StoredReferral } from './referral.store.js';
+import { beginClock, lockReferral, updateReferral, type Acknowledgement, type StoredReferral } from './referral.store.js';
 import { batonsReason } from './service-request.fhir.js';
 import { isOpen } from './transitions.js';
 
@@ -33,9 +33,10 @@ const reaches = ({ recipients }: Referral, sharing: SharingFacts): boolean => re
 /** The receiver can see it: from now on its time to receive it runs. */
 async function sharingAllowed(tx: Tx, caller: Caller, { state, acknowledgeBy }: StoredReferral, sharing: SharingFacts): Promise<void> {
   if (state.status !== 'requested' || !reaches(state, sharing)) return;
-  const clock: Acknowledgement = { beginsWith: await allowance(tx, state) };
-  if (state.held) await writeDecision(tx, caller, state, release(state, by(caller, tx)), clock);
-  else if (!acknowledgeBy) await write(tx, 'referrals', caller, { puts: [], rows: { referral: updateReferral(state, clock) }, events: [], audit: [], answer: undefined });
+  if (!state.held && acknowledgeBy) return;
+  const minutes = await allowance(tx, state);
+  if (state.held) await writeDecision(tx, caller, state, release(state, by(caller, tx)), { beginsWith: minutes });
+  else await write(tx, 'referrals', caller, { puts: [], rows: { referral: beginClock(state.id, minutes) }, events: [], audit: [], answer: undefined });
 }
 
 /** Nobody to receive it: it is held, and no clock runs. */
@@ -62,9 +63,9 @@ async function writeDecision(tx: Tx, caller: Caller, before: Referral, decided: 
   if (!decided.ok) throw new Error(`Baton decided what the table does not hold: ${decided.violations.map((violation) => violation.rule).join(', ')}`);
   const { referral, event } = decided.value;
   const reason = referral.reason === 'consent-withdrawn' ? batonsReason('consent-withdrawn') : undefined;
-  const puts: Put[] = [
-    await taskAlong(tx, caller, referral),
-    ...(referral.serviceRequestVersion === before.serviceRequestVersion ? [] : [await requestAlong(tx, caller, referral, reason)]),
-  ];
+  const puts = await Promise.all([
+    taskAlong(tx, caller, referral),
+    ...(referral.serviceRequestVersion === before.serviceRequestVersion ? [] : [requestAlong(tx, caller, referral, reason)]),
+  ]);
   await write(tx, 'referrals', caller, { puts, rows: { referral: updateReferral(referral, acknowledgement) }, events: [event], audit: puts.map(auditAlong), answer: undefined });
 }
