@@ -1,6 +1,6 @@
 import type { NewEvent } from '@baton/contracts';
 import type { Fragment } from '@baton/postgres';
-import { turningPoints, type AccessRow } from './effective-access.js';
+import { identityOf, turningPoints, type AccessRow } from './effective-access.js';
 import type { PersonState, StoredDecision } from './person.store.js';
 import type { Sharing } from './sharing.js';
 import { judgePerson } from './verdict.js';
@@ -47,9 +47,10 @@ export function outcomeOf(state: PersonState, change: Change, suffix = ''): Outc
 const renamed = (fragment: Fragment, suffix: string): Fragment => (suffix === '' ? fragment : { ...fragment, sql: fragment.sql.replace(/\baccess_gone\b/g, `access_gone${suffix}`) });
 
 function accessRows({ access }: PersonState, wanted: readonly AccessRow[], onlyNarrow: boolean): Record<string, Fragment> {
-  const missing = new Map(wanted.map((row) => [identity(row), row]));
-  const gone = access.filter((row) => !missing.delete(identity(row))).map(({ place }) => place);
-  const fresh = onlyNarrow ? [] : [...missing.values()];
+  // A first referral finds nothing: then there is nothing to compare.
+  const missing = access.length === 0 ? undefined : new Map(wanted.map((row) => [identityOf(row), row]));
+  const gone = access.filter((row) => !missing?.delete(identityOf(row))).map(({ place }) => place);
+  const fresh = onlyNarrow ? [] : missing ? [...missing.values()] : wanted;
   return {
     ...(gone.length > 0
       ? {
@@ -65,20 +66,13 @@ function accessRows({ access }: PersonState, wanted: readonly AccessRow[], onlyN
   };
 }
 
-const identity = ({ patient, owner, recipient, category, context, item, purpose, validFrom, validUntil, decision }: AccessRow): string =>
-  [patient, owner, recipient, category, context, item, purpose, validFrom.getTime(), validUntil?.getTime(), decision].join('\n');
-
 /** Rows of one decision have most in common, and a referral makes dozens: what they share is sent, and read, once. */
 function insertAccess(rows: readonly AccessRow[]): Fragment {
-  const commons = new Map<string, { readonly number: number; readonly row: AccessRow }>();
+  const shared: AccessRow[] = [];
   const common = rows.map((row) => {
-    const { patient, purpose, validFrom, validUntil, decision } = row;
-    const key = [patient, purpose, validFrom.getTime(), validUntil?.getTime(), decision].join('\n');
-    const found = commons.get(key) ?? { number: commons.size + 1, row };
-    commons.set(key, found);
-    return found.number;
+    const found = shared.findIndex((one) => hasInCommon(one, row));
+    return found >= 0 ? found + 1 : shared.push(row);
   });
-  const shared = [...commons.values()].map(({ row }) => row);
   return {
     sql: `INSERT INTO consent.access (patient, owner, recipient, category, context, item, purpose, valid_from, valid_until, decision)
       SELECT s.patient, r.owner, r.recipient, r.category, r.context, r.item, s.purpose, s.valid_from, s.valid_until, s.decision
@@ -99,6 +93,9 @@ function insertAccess(rows: readonly AccessRow[]): Fragment {
     ],
   };
 }
+
+const hasInCommon = (one: AccessRow, other: AccessRow): boolean =>
+  one.decision === other.decision && one.patient === other.patient && one.purpose === other.purpose && one.validFrom.getTime() === other.validFrom.getTime() && one.validUntil?.getTime() === other.validUntil?.getTime();
 
 function sharingRows(state: PersonState, after: readonly Sharing[], now: Date): Record<string, Fragment> {
   const before = new Map(state.sharings.map((sharing) => [sharing.referral, sharing]));

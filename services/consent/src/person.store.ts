@@ -96,14 +96,15 @@ const PERSON = `coalesce($1::uuid, ${PERSON_OF('$2::text')})`;
 const PATIENTS = `SELECT coalesce(array_agg(p.patient), '{}') || CASE WHEN $2::text IS NULL OR EXISTS (SELECT FROM directory.person_v1 q WHERE q.patient = $2) THEN '{}'::text[] ELSE ARRAY[$2::text] END FROM directory.person_v1 p WHERE p.person =`;
 
 // One statement, so that all of it is of one snapshot, taken after the lock is held. Each part finds its rows by an index: the two ways
-// to a decision are asked one after the other, because with OR between them all decisions would be looked through.
+// to a decision are asked one after the other, because with OR between them all decisions would be looked through. Implied consent of
+// referrals is left out; it has no reach.
 const STATE = statement(`
   WITH who AS MATERIALIZED (SELECT ${PERSON} AS person), them AS MATERIALIZED (SELECT who.person, (${PATIENTS} who.person) AS patients FROM who)
   SELECT statement_timestamp() AS now, them.person::text AS person, them.patients, (SELECT l.next_at FROM consent.person_lock l WHERE l.person = them.person) AS next_at,
     (SELECT coalesce(json_agg(d), '[]') FROM (
       SELECT d.*, (SELECT array_agg(DISTINCT n.partner) FROM directory.recipient_v1 n WHERE n.service = ANY(d.services)) AS resolved
       FROM (SELECT * FROM consent.decision own WHERE own.patient = ANY(them.patients) AND own.referral IS NULL
-        UNION ALL SELECT * FROM consent.decision other WHERE other.reach <> '{}' AND other.reach && them.patients AND other.patient <> ALL(them.patients) AND other.referral IS NULL) d) d) AS decisions,
+        UNION ALL SELECT * FROM consent.decision other WHERE other.reach <> '{}' AND other.reach && them.patients AND other.patient <> ALL(them.patients)) d) d) AS decisions,
     (SELECT coalesce(json_agg(s ORDER BY s.referral), '[]') FROM (
       SELECT s.*, (SELECT array_agg(n.partner ORDER BY n.role DESC, n.partner) FROM directory.recipient_v1 n WHERE n.service = s.service) AS recipients_now
       FROM consent.sharing s WHERE s.patient = ANY(them.patients)) s) AS sharings,
