@@ -91,15 +91,18 @@ interface AccessJson {
   place: string; patient: string; owner: string | null; recipient: string; category: AccessRow['category']; context: string | null; item: string | null; purpose: string; valid_from: string; valid_until: string | null; decision: string;
 }
 
-// The person `$1`, or else the one behind the Patient `$2`; a Patient the directory does not know is the only one of its person.
+// The person `$1`, or else the one behind the Patient `$2`; a Patient the directory does not know stands for itself.
 const PERSON = `coalesce($1::uuid, ${PERSON_OF('$2::text')})`;
-const PATIENTS = `SELECT coalesce(array_agg(p.patient), '{}') || CASE WHEN $2::text IS NULL OR EXISTS (SELECT FROM directory.person_v1 q WHERE q.patient = $2) THEN '{}'::text[] ELSE ARRAY[$2::text] END FROM directory.person_v1 p WHERE p.person =`;
+const THEM = `SELECT who.person, (
+    SELECT coalesce(array_agg(p.patient), '{}') || CASE WHEN $2::text IS NULL OR bool_or(p.patient = $2) OR EXISTS (SELECT FROM directory.person_v1 q WHERE q.patient = $2) THEN '{}'::text[] ELSE ARRAY[$2::text] END
+    FROM directory.person_v1 p WHERE p.person = who.person) AS patients
+  FROM (SELECT ${PERSON} AS person OFFSET 0) AS who`;
 
 // One statement, so that all of it is of one snapshot, taken after the lock is held. Each part finds its rows by an index: the two ways
 // to a decision are asked one after the other, because with OR between them all decisions would be looked through. Implied consent of
 // referrals is left out; it has no reach.
 const STATE = statement(`
-  WITH who AS MATERIALIZED (SELECT ${PERSON} AS person), them AS MATERIALIZED (SELECT who.person, (${PATIENTS} who.person) AS patients FROM who)
+  WITH them AS MATERIALIZED (${THEM})
   SELECT statement_timestamp() AS now, them.person::text AS person, them.patients, (SELECT l.next_at FROM consent.person_lock l WHERE l.person = them.person) AS next_at,
     (SELECT coalesce(json_agg(d), '[]') FROM (
       SELECT d.*, (SELECT array_agg(DISTINCT n.partner) FROM directory.recipient_v1 n WHERE n.service = ANY(d.services)) AS resolved
@@ -112,7 +115,7 @@ const STATE = statement(`
       FROM consent.access a WHERE a.patient = ANY(them.patients)) a) AS access
   FROM them`);
 
-const ITEMS = statement(`WITH them AS MATERIALIZED (${PATIENTS} ${PERSON}) ${KNOWN_ITEMS('(SELECT * FROM them)')}`);
+const ITEMS = statement(`WITH them AS MATERIALIZED (${THEM}) ${KNOWN_ITEMS('(SELECT patients FROM them)')}`);
 
 /** Whose state is asked for: a person, or the one behind a Patient. */
 export interface Wanted {
