@@ -195,19 +195,18 @@ class Session {
   }
 
   async askLast<Row extends object>(role: string | undefined, what: Statement, values: readonly unknown[]): Promise<Row[]> {
-    crashPoint('tx.before-commit');
     const rows = this.ask<Row>(role, what, values);
     this.committing = this.end();
     this.committing.catch(() => undefined);
     return rows;
   }
 
-  async commit(): Promise<void> {
-    if (!this.committing) crashPoint('tx.before-commit');
-    await (this.committing ?? this.end());
+  commit(): Promise<void> {
+    return this.committing ?? this.end();
   }
 
   private async end(): Promise<void> {
+    crashPoint('tx.before-commit');
     const [ended] = await Promise.all([inOneFlight(this.client, () => this.client.query('COMMIT')), ...this.unheard]);
     if (ended.command === ROLLED_BACK) throw new Error('PostgreSQL rolled back: a statement had failed and its error was not passed on');
   }

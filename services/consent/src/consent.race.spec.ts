@@ -1,8 +1,10 @@
+import { randomUUID } from 'node:crypto';
 import { create, write } from '@baton/fhir-store';
 import type { Resource } from '@baton/fhir';
 import type { Tx } from '@baton/postgres';
 import { eventually } from '@baton/testing';
 import { consentRules } from './consent.rules.js';
+import { lockForRelink } from './relink.js';
 import { callerOf, consentFor, openConsent, refusal, type TestConsent } from './spec/consent-database.js';
 
 let consent: TestConsent;
@@ -72,6 +74,20 @@ describe('a decision and a referral at the same moment', () => {
       expect(new Set((await consent.test.admin<{ state: string }>(`SELECT state FROM consent.sharing WHERE patient = ANY($1)`, [[patient, other]])).map(({ state }) => state === 'refused' || state === 'withdrawn'))).toEqual(new Set([true]));
       for (const { referral } of referrals) expect((await consent.told(referral)).map(({ version }) => version)).toEqual((await consent.told(referral)).map((_, at) => at + 1));
     }
+  });
+
+  it('the referral that waits while its Patient becomes another person is judged as that person', async () => {
+    const [one, other] = [randomUUID(), randomUUID()];
+    const patient = await consent.patient('trust', one);
+    await consent.decide('camhs', consentFor(await consent.patient('camhs', other), 'deny'));
+    const referral = await consent.refers(patient);
+    const relinking = await held((tx) => lockForRelink(tx, { from: one, to: other }));
+    const asked = consent.happened('referral-requested', referral);
+    await waiting();
+    await consent.link(patient, other);
+    await relinking.commit();
+    await asked;
+    expect((await consent.told(referral.referral)).map(({ type }) => type)).toEqual(['sharing-refused']);
   });
 
   it('a decision that waits while its recorder loses sight of the Patient is refused', async () => {

@@ -1,7 +1,7 @@
 import { isDeepStrictEqual } from 'node:util';
 import { resourceType, type DecisionFacts, type NewEvent } from '@baton/contracts';
 import { idOf, type Consent, type Resource } from '@baton/fhir';
-import { read, unknownReference, type Amendment, type Draft, type Ruling, type TypeRules } from '@baton/fhir-store';
+import { read, unknownReference, type Amendment, type Draft, type Ruling, type StoredRow, type TypeRules } from '@baton/fhir-store';
 import { batonActs, refuse, refuseIfAny, Refused, type Caller, type Result, type Violation } from '@baton/kernel';
 import { statement, type Tx } from '@baton/postgres';
 import { readConsent, type ConsentReading } from './consent.fhir.js';
@@ -26,11 +26,12 @@ async function create(tx: Tx, caller: Caller, { id, resource }: Draft): Promise<
   if (reading.status !== 'active') throw refuse('rule-broken', 'decision-not-active', 'A decision begins active; it is withdrawn by changing it.', { at: ['Consent.status'] });
   const patient = patientOf(consent);
   if (patient === undefined) throw refuse('rule-broken', 'patient-missing', 'Say whom it is about: patient names a Patient.', { at: [AT_PATIENT], code: 'required' });
-  const seen = await read(tx, caller, 'Patient', patient);
+  const [seen, known] = await Promise.all([read(tx, caller, 'Patient', patient), lookUp(tx, caller, reading)]);
   if (!seen || seen.deleted) throw new Refused('rule-broken', [unknownReference(AT_PATIENT)]);
-  const named = await resolve(tx, reading);
-  await checkWho(tx, caller, { reading, named, patient, ownsPatient: seen.owner === caller.partner });
+  const named = resolve(reading, known);
+  checkWho(caller, { reading, named, known, patient, ownsPatient: seen.owner === caller.partner });
 
+  // Only now: who does not see the Patient is not to hold anybody up.
   const state = await lockedState(tx, patient, cutsIntoCategories(reading));
   const decision = decisionOf({ id, patient, recorder: caller.partner, reading: valueOf(readConsent(consent, state.facts.now)), named, reach: reachOf(state, patient) });
   const { rows, events } = outcomeOf(state, { decision });
@@ -39,16 +40,22 @@ async function create(tx: Tx, caller: Caller, { id, resource }: Draft): Promise<
 
 async function update(tx: Tx, caller: Caller, { current, before, resource }: Amendment): Promise<Ruling> {
   const patient = current.patient!;
-  const state = await lockedState(tx, patient, cutsIntoCategories(valueOf(readConsent(asConsent(resource), tx.now))));
+  const differsIn = (elements: readonly (typeof CONTENT)[number][]): boolean => elements.some((element) => !isDeepStrictEqual(before[element], resource[element]));
+  const asked = valueOf(readConsent(asConsent(resource), tx.now));
+  const [state, seen, known] = await Promise.all([
+    lockedState(tx, patient, cutsIntoCategories(asked)),
+    read(tx, batonActs(caller), 'Patient', patient),
+    differsIn(CONTENT) ? lookUp(tx, caller, asked) : NOTHING_NAMED,
+  ]);
   const stored = state.decisions.find(({ id }) => id === current.id);
   if (!stored) throw new Error('A Consent without its decision');
   const reading = valueOf(readConsent(asConsent(resource), state.facts.now));
   const isOpen = stored.status === 'active' && reading.status === 'active';
-  const differs = (isOpen ? CONTENT : SHAPE).some((element) => !isDeepStrictEqual(before[element], resource[element]));
+  const differs = differsIn(isOpen ? CONTENT : SHAPE);
   checkStatus(stored, reading, differs);
-  const named = differs ? await resolve(tx, reading) : undefined;
-  const ownsPatient = (await ownerOf(tx, caller, `Patient/${patient}`)) === caller.partner;
-  if (named) await checkWho(tx, caller, { reading, named, patient, ownsPatient });
+  const named = differs ? resolve(reading, known) : undefined;
+  const ownsPatient = seen?.owner === caller.partner;
+  if (named) checkWho(caller, { reading, named, known, patient, ownsPatient });
   if (lifts(stored, reading, differs) && !(await ownsWhatItShut(tx, caller, stored, ownsPatient))) {
     throw refuse('rule-broken', 'not-yours-to-open', 'To take back a refusal is to open again: only the owner of what it shut does that.', { at: ['Consent.status'] });
   }
@@ -89,8 +96,8 @@ function lifts(stored: StoredDecision, reading: ConsentReading, differs: boolean
 async function ownsWhatItShut(tx: Tx, caller: Caller, { scope, context }: StoredDecision, ownsPatient: boolean): Promise<boolean> {
   const things = scope.kind === 'items' ? scope.items : context === undefined ? undefined : [`ServiceRequest/${context}`];
   if (!things) return ownsPatient;
-  for (const thing of things) if ((await ownerOf(tx, caller, thing)) !== caller.partner) return false;
-  return true;
+  const owners = await Promise.all(things.map((thing) => ownerOf(tx, caller, thing)));
+  return owners.every((owner) => owner === caller.partner);
 }
 
 /** Who owns a resource, whether or not the caller may see it: asked only of what the caller's own decision names. */
@@ -106,19 +113,48 @@ interface Named {
   readonly resolved: readonly string[];
 }
 
+/** What is known elsewhere of the services and resources that a decision names. */
+interface Known {
+  readonly behind: readonly { readonly service: string; readonly partner: string }[];
+  /** `Type/id` → the resource, if the caller sees it. */
+  readonly items: ReadonlyMap<string, StoredRow>;
+}
+
+const NOTHING_NAMED: Known = { behind: [], items: new Map() };
+
 const BEHIND = statement(`SELECT DISTINCT n.service, n.partner FROM directory.recipient_v1 n WHERE n.service = ANY($1::text[])`);
 
-async function resolve(tx: Tx, { recipients }: ConsentReading): Promise<Named> {
+/** Asks for all of it at once, in the turn it is called in. */
+async function lookUp(tx: Tx, caller: Caller, { recipients, scope, withheld }: ConsentReading): Promise<Known> {
+  const services = recipients === 'everyone-but-owner' ? [] : recipients.flatMap((one) => ('service' in one ? [one.service] : []));
+  const items = [...new Set([scope, ...withheld].flatMap((each) => (each.kind === 'items' ? each.items : [])))];
+  const [behind, found] = await Promise.all([services.length > 0 ? tx.query<Known['behind'][number]>(BEHIND, [services]) : [], Promise.all(items.map((item) => readItem(tx, caller, item)))]);
+  return { behind, items: new Map(items.flatMap((item, i) => (found[i] ? [[item, found[i]] as const] : []))) };
+}
+
+async function readItem(tx: Tx, caller: Caller, item: string): Promise<StoredRow | undefined> {
+  const [type = '', id = ''] = item.split('/');
+  return resourceType(type) ? read(tx, caller, type, id) : undefined;
+}
+
+function resolve({ recipients }: ConsentReading, { behind }: Known): Named {
   if (recipients === 'everyone-but-owner') return { partners: [], services: [], resolved: [] };
   const partners = recipients.flatMap((one) => ('partner' in one ? [one.partner] : []));
   const services = recipients.flatMap((one) => ('service' in one ? [one] : []));
-  const behind = services.length > 0 ? await tx.query<{ service: string; partner: string }>(BEHIND, [services.map(({ service }) => service)]) : [];
   refuseIfAny('rule-broken', services.filter(({ service }) => !behind.some((each) => each.service === service)).map(({ at }) => rule('recipient-unknown', 'Nobody provides this service in the pathway in force.', at)));
   return { partners: [...new Set(partners)], services: [...new Set(services.map(({ service }) => service))], resolved: [...new Set([...partners, ...behind.map(({ partner }) => partner)])] };
 }
 
+interface Recording {
+  readonly reading: ConsentReading;
+  readonly named: Named;
+  readonly known: Known;
+  readonly patient: string;
+  readonly ownsPatient: boolean;
+}
+
 /** May this partner record this decision? */
-async function checkWho(tx: Tx, caller: Caller, { reading, named, patient, ownsPatient }: { reading: ConsentReading; named: Named; patient: string; ownsPatient: boolean }): Promise<void> {
+function checkWho(caller: Caller, { reading, named, known, patient, ownsPatient }: Recording): void {
   const { effect, basis, scope, recipients } = reading;
   const opensAll = effect === 'permit' && overrides(basis);
   const violations: Violation[] = [];
@@ -130,21 +166,18 @@ async function checkWho(tx: Tx, caller: Caller, { reading, named, patient, ownsP
     if (opensAll && !ownsPatient) violations.push(rule('not-yours-to-open', 'What others own is opened, for an overriding reason, by the partner whose Patient it is.', AT_PATIENT));
   }
   const scopes: readonly (readonly [Scope, string])[] = [[scope, 'Consent.provision.data'], ...reading.withheld.map((except, i) => [except, `Consent.provision.provision[${i}].data`] as const)];
-  for (const [each, at] of scopes) if (each.kind === 'items') violations.push(...(await checkItems(tx, caller, each.items, at, patient, effect === 'permit' && !opensAll && each === scope)));
+  for (const [each, at] of scopes) if (each.kind === 'items') violations.push(...checkItems(caller, each.items, at, { known, patient }, effect === 'permit' && !opensAll && each === scope));
   refuseIfAny('rule-broken', violations);
 }
 
-async function checkItems(tx: Tx, caller: Caller, items: readonly string[], at: string, patient: string, mustOwn: boolean): Promise<Violation[]> {
-  const violations: Violation[] = [];
-  for (const [i, item] of items.entries()) {
-    const [type = '', id = ''] = item.split('/');
-    const row = resourceType(type) ? await read(tx, caller, type, id) : undefined;
+function checkItems(caller: Caller, items: readonly string[], at: string, { known, patient }: Pick<Recording, 'known' | 'patient'>, mustOwn: boolean): Violation[] {
+  return items.flatMap((item, i) => {
+    const row = known.items.get(item);
     const place = `${at}[${i}].reference.reference`;
-    if (!row || row.deleted) violations.push(unknownReference(place));
-    else if (row.patient !== patient) violations.push(rule('not-about-them', 'The resource is about another Patient than the decision.', place));
-    else if (mustOwn && row.owner !== caller.partner) violations.push(rule('not-yours-to-open', 'Only the owner of a resource opens it to others.', place));
-  }
-  return violations;
+    if (!row || row.deleted) return [unknownReference(place)];
+    if (row.patient !== patient) return [rule('not-about-them', 'The resource is about another Patient than the decision.', place)];
+    return mustOwn && row.owner !== caller.partner ? [rule('not-yours-to-open', 'Only the owner of a resource opens it to others.', place)] : [];
+  });
 }
 
 const reachOf = ({ facts }: PersonState, patient: string, before: readonly string[] = []): string[] => [...new Set([...before, ...facts.patients.filter((other) => other !== patient)])].sort();

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto';
+import type { Database, Statement, Tx } from '@baton/postgres';
 import { eventually } from '@baton/testing';
 import { JudgingAgain } from './consent.worker.js';
 import { consentFor, openConsent, refusal, type TestConsent } from './spec/consent-database.js';
@@ -246,5 +247,27 @@ describe('taking back', () => {
     await eventually(async () => expect(await consent.sees('charity', request)).toEqual([]));
     await judgeDue();
     expect((await names(context)).at(-1)).toBe('sharing-withdrawn 2');
+  });
+});
+
+describe('looking again each second', () => {
+  it('asks once and begins no transaction where nothing changed', async () => {
+    await judgeDue();
+    const asked: string[] = [];
+    const database = {
+      query: (what: Statement, values?: unknown[]) => (asked.push('query'), consent.db.query(what, values)),
+      transaction: (work: (tx: Tx) => Promise<unknown>) => (asked.push('transaction'), consent.db.transaction(work)),
+    };
+    await new JudgingAgain({ database: database as unknown as Database, log }).once();
+    expect(asked).toEqual(['query']);
+  });
+});
+
+describe('an event of a referral', () => {
+  it('sends the lock and the reading behind it before anything is waited for', async () => {
+    const sent: string[] = [];
+    const tx = { now: new Date(), query: ({ text }: Statement) => (sent.push(text.trim().split(' ')[0]!), new Promise(() => undefined)) };
+    void consent.handle(tx as unknown as Tx, 'referral-requested', await consent.refers(await consent.patient('trust')));
+    expect(sent).toEqual(['INSERT', 'WITH']);
   });
 });

@@ -43,7 +43,7 @@ CREATE TABLE consent.decision (
   reach text[] COLLATE "C" NOT NULL,
   referral text COLLATE "C"
 );
-CREATE INDEX decision_by_patient ON consent.decision (patient);
+CREATE INDEX decision_by_patient ON consent.decision (patient) WHERE referral IS NULL;
 CREATE INDEX decision_by_reach ON consent.decision USING gin (reach) WHERE reach <> '{}';
 COMMENT ON COLUMN consent.decision.everyone IS 'Everyone but the owner; partners and services are empty then';
 COMMENT ON COLUMN consent.decision.withdrawn_xid IS 'Transaction that withdrew it: an attempt whose snapshot sees it must not show what it took away';
@@ -71,7 +71,6 @@ CREATE INDEX sharing_by_patient ON consent.sharing (patient);
 
 const ACCESS = `
 CREATE TABLE consent.access (
-  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   patient text COLLATE "C" NOT NULL,
   owner text,
   recipient text NOT NULL,
@@ -85,11 +84,12 @@ CREATE TABLE consent.access (
   CHECK ((category IS NULL) <> (item IS NULL))
 );
 CREATE INDEX access_by_patient ON consent.access (patient, recipient);
+COMMENT ON TABLE consent.access IS 'Written and taken away, never updated, under the lock of the person; a referral makes dozens of rows, so they carry no id and no second index';
 CREATE VIEW consent.effective_access_v1 AS
   SELECT patient, owner, recipient, category, context, item, purpose, valid_from, valid_until, decision FROM consent.access;
 
 CREATE TABLE consent.withdrawn (
-  access bigint PRIMARY KEY,
+  id bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY,
   patient text COLLATE "C" NOT NULL,
   owner text,
   recipient text NOT NULL,
@@ -123,8 +123,11 @@ COMMENT ON TABLE consent.service_recipient IS 'Who stood behind each service whe
 
 /**
  * Resources of Patients that a decision may open, by id, owner and place alone: exceptions within a category need to know
- * what there is. `$1`: Patient ids. Nothing of this is shown to anybody but through the access rows made of it.
+ * what there is. Nothing of this is shown to anybody but through the access rows made of it.
+ *
+ * @param patients SQL: a subquery that yields one array of Patient ids
  */
-export const KNOWN_ITEMS = ['directory', 'referrals', 'episodes']
-  .map((schema) => `SELECT r.type || '/' || r.id AS item, r.patient, r.owner, r.category, r.context FROM ${schema}.resource_v1 r WHERE r.patient = ANY($1::text[]) AND NOT r.deleted`)
-  .join(' UNION ALL ');
+export const KNOWN_ITEMS = (patients: string): string =>
+  ['directory', 'referrals', 'episodes']
+    .map((schema) => `SELECT r.type || '/' || r.id AS item, r.patient, r.owner, r.category, r.context FROM ${schema}.resource_v1 r WHERE r.patient = ANY(${patients}::text[]) AND NOT r.deleted`)
+    .join(' UNION ALL ');

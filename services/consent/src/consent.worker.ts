@@ -6,8 +6,13 @@ import { lockPersons, personState } from './person.store.js';
 
 const DUE = statement(`SELECT person::text AS person, patient FROM consent.person_lock WHERE next_at <= statement_timestamp() ORDER BY next_at LIMIT 100`);
 
-// Referrals and decisions that name a service whose partners changed with the pathway are due; then the new list is kept. This runs each
-// second: where nothing changed, no referral, decision or person is looked at.
+// Asked each second. Where nothing changed no referral, decision or person is looked at, and no transaction begins.
+const ANYTHING = statement(`
+  SELECT EXISTS (SELECT FROM consent.person_lock WHERE next_at <= statement_timestamp()) AS due,
+    EXISTS (SELECT FROM directory.recipient_v1 now WHERE NOT EXISTS (SELECT FROM consent.service_recipient k WHERE k.service = now.service AND k.partner = now.partner))
+      OR EXISTS (SELECT FROM consent.service_recipient k WHERE NOT EXISTS (SELECT FROM directory.recipient_v1 now WHERE now.service = k.service AND now.partner = k.partner)) AS services`);
+
+// Referrals and decisions that name a service whose partners changed with the pathway are due; then the new list is kept.
 const SERVICES = statement(`
   WITH now AS (SELECT DISTINCT service, partner FROM directory.recipient_v1),
   changed AS (
@@ -71,13 +76,15 @@ export class JudgingAgain implements Worker {
   /** One round: who is due now is judged, each person in a transaction of its own. */
   async once(): Promise<void> {
     const { database } = this.options;
-    await database.transaction((tx) => tx.query(SERVICES));
+    const [is] = await database.query<{ due: boolean; services: boolean }>(ANYTHING);
+    if (is!.services) await database.transaction((tx) => tx.query(SERVICES));
     crashPoint('consent.services-compared');
+    if (!is!.due && !is!.services) return;
     for (const { person, patient } of await database.query<{ person: string; patient: string | null }>(DUE)) {
       const id = newEventId();
       await database.transaction(async (tx) => {
-        await lockPersons(tx, [person]);
-        await judgeAgain(tx, batonActs({ requestId: id, correlationId: id }), await personState(tx, person, { patient }), {});
+        const [, state] = await Promise.all([lockPersons(tx, [person]), personState(tx, { person, patient })]);
+        await judgeAgain(tx, batonActs({ requestId: id, correlationId: id }), state, {});
         crashPoint('consent.person-judged-again');
       });
     }

@@ -128,4 +128,8 @@ const row = (cell: Cell, by: Stand): AccessRow => ({
   decision: by.decision,
 });
 
-const keyOf = (row: AccessRow): string => JSON.stringify([row.patient, row.owner, row.recipient, row.category, row.context, row.item, row.purpose, row.decision]);
+// Ids and codes have no line breaks. What differs most stands first: the rows are put in order by it, each recipient's together.
+const keyOf = ({ recipient, owner, category, item, context, purpose, decision, patient }: AccessRow): string => [recipient, owner, category, item, context, purpose, decision, patient].join('\n');
+
+/** What tells one row of access from another. */
+export const identityOf = (row: AccessRow): string => `${keyOf(row)}\n${row.validFrom.getTime()}\n${row.validUntil?.getTime()}`;

@@ -1,6 +1,6 @@
 import type { NewEvent } from '@baton/contracts';
 import type { Fragment } from '@baton/postgres';
-import { turningPoints, type AccessRow } from './effective-access.js';
+import { identityOf, turningPoints, type AccessRow } from './effective-access.js';
 import type { PersonState, StoredDecision } from './person.store.js';
 import type { Sharing } from './sharing.js';
 import { judgePerson } from './verdict.js';
@@ -47,36 +47,55 @@ export function outcomeOf(state: PersonState, change: Change, suffix = ''): Outc
 const renamed = (fragment: Fragment, suffix: string): Fragment => (suffix === '' ? fragment : { ...fragment, sql: fragment.sql.replace(/\baccess_gone\b/g, `access_gone${suffix}`) });
 
 function accessRows({ access }: PersonState, wanted: readonly AccessRow[], onlyNarrow: boolean): Record<string, Fragment> {
-  const keep = new Set(wanted.map(identity));
-  const there = new Set(access.map(identity));
-  const gone = access.filter((row) => !keep.has(identity(row))).map(({ row }) => row);
-  const fresh = onlyNarrow ? [] : wanted.filter((row) => !there.has(identity(row)));
+  // A first referral finds nothing: then there is nothing to compare.
+  const missing = access.length === 0 ? undefined : new Map(wanted.map((row) => [identityOf(row), row]));
+  const gone = access.filter((row) => !missing?.delete(identityOf(row))).map(({ place }) => place);
+  const fresh = onlyNarrow ? [] : missing ? [...missing.values()] : wanted;
   return {
     ...(gone.length > 0
       ? {
-          access_gone: { sql: `DELETE FROM consent.access WHERE id = ANY($1::bigint[]) RETURNING *`, values: [gone] },
+          access_gone: { sql: `DELETE FROM consent.access WHERE ctid = ANY($1::tid[]) RETURNING *`, values: [gone] },
           access_withdrawn: {
-            sql: `INSERT INTO consent.withdrawn (access, patient, owner, recipient, category, context, item, decision, at, xid)
-              SELECT id, patient, owner, recipient, category, context, item, decision, statement_timestamp(), pg_current_xact_id() FROM access_gone`,
+            sql: `INSERT INTO consent.withdrawn (patient, owner, recipient, category, context, item, decision, at, xid)
+              SELECT patient, owner, recipient, category, context, item, decision, statement_timestamp(), pg_current_xact_id() FROM access_gone`,
             values: [],
           },
         }
       : {}),
-    ...(fresh.length > 0
-      ? {
-          access_new: {
-            sql: `INSERT INTO consent.access (patient, owner, recipient, category, context, item, purpose, valid_from, valid_until, decision)
-              SELECT patient, owner, recipient, category, context, item, purpose, "validFrom", "validUntil", decision FROM jsonb_to_recordset($1::jsonb)
-              AS a(patient text, owner text, recipient text, category text, context text, item text, purpose text, "validFrom" timestamptz, "validUntil" timestamptz, decision text)`,
-            values: [JSON.stringify(fresh)],
-          },
-        }
-      : {}),
+    ...(fresh.length > 0 ? { access_new: insertAccess(fresh) } : {}),
   };
 }
 
-const identity = ({ patient, owner, recipient, category, context, item, purpose, validFrom, validUntil, decision }: AccessRow): string =>
-  JSON.stringify([patient, owner, recipient, category, context, item, purpose, validFrom.getTime(), validUntil?.getTime() ?? null, decision]);
+/** Rows of one decision have most in common, and a referral makes dozens: what they share is sent, and read, once. */
+function insertAccess(rows: readonly AccessRow[]): Fragment {
+  const shared: AccessRow[] = [];
+  const common = rows.map((row) => {
+    const found = shared.findIndex((one) => hasInCommon(one, row));
+    return found >= 0 ? found + 1 : shared.push(row);
+  });
+  return {
+    sql: `INSERT INTO consent.access (patient, owner, recipient, category, context, item, purpose, valid_from, valid_until, decision)
+      SELECT s.patient, r.owner, r.recipient, r.category, r.context, r.item, s.purpose, s.valid_from, s.valid_until, s.decision
+      FROM unnest($1::int[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[]) AS r(common, owner, recipient, category, context, item)
+      JOIN unnest($7::text[], $8::text[], $9::timestamptz[], $10::timestamptz[], $11::text[]) WITH ORDINALITY AS s(patient, purpose, valid_from, valid_until, decision, number) ON s.number = r.common`,
+    values: [
+      common,
+      rows.map(({ owner }) => owner),
+      rows.map(({ recipient }) => recipient),
+      rows.map(({ category }) => category),
+      rows.map(({ context }) => context),
+      rows.map(({ item }) => item),
+      shared.map(({ patient }) => patient),
+      shared.map(({ purpose }) => purpose),
+      shared.map(({ validFrom }) => validFrom),
+      shared.map(({ validUntil }) => validUntil),
+      shared.map(({ decision }) => decision),
+    ],
+  };
+}
+
+const hasInCommon = (one: AccessRow, other: AccessRow): boolean =>
+  one.decision === other.decision && one.patient === other.patient && one.purpose === other.purpose && one.validFrom.getTime() === other.validFrom.getTime() && one.validUntil?.getTime() === other.validUntil?.getTime();
 
 function sharingRows(state: PersonState, after: readonly Sharing[], now: Date): Record<string, Fragment> {
   const before = new Map(state.sharings.map((sharing) => [sharing.referral, sharing]));

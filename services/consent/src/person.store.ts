@@ -24,13 +24,12 @@ export interface StoredDecision extends Decision {
 }
 
 export interface StoredAccess extends AccessRow {
-  readonly row: string;
+  /** Where the row lies (`ctid`). Rows are never updated, so it stays there as long as the person's lock is held. */
+  readonly place: string;
 }
 
 // A Patient the directory does not know as anybody stands for itself.
 const PERSON_OF = (patient: string): string => `coalesce((SELECT p.person FROM directory.person_v1 p WHERE p.patient = ${patient}), md5(${patient})::uuid)`;
-
-const FIND = statement(`SELECT DISTINCT ${PERSON_OF('w')}::text AS person FROM unnest($1::text[]) AS w`);
 
 // The update of a row that is there waits for whoever holds it, as the insert of a new one does; always in the order of ids.
 const LOCK = statement(
@@ -52,35 +51,24 @@ async function locking(tx: Tx, how: Statement, values: readonly unknown[]): Prom
   return locked;
 }
 
-/** Locks the persons behind Patients; again if one turns out to be somebody else by the time the lock is held. @returns the persons */
-export async function lockPersonsOf(tx: Tx, patients: readonly string[]): Promise<string[]> {
-  const held = new Set<string>();
-  for (;;) {
-    const found = (await tx.query<{ person: string }>(FIND, [patients])).map(({ person }) => person);
-    const missing = found.filter((person) => !held.has(person));
-    if (missing.length === 0) return found;
-    await lockPersons(tx, missing);
-    for (const person of missing) held.add(person);
-  }
-}
-
 const LOCK_BEHIND = statement(`INSERT INTO consent.person_lock AS l (person) SELECT ${PERSON_OF('w')} FROM (SELECT $1::text) AS one(w)
   ON CONFLICT (person) DO UPDATE SET taken = l.taken + 1 RETURNING person::text AS person`);
 
 /**
  * {@link personState} of the person behind a Patient, once its lock is held; the lock is taken again if the Patient turns out
- * to be somebody else's by then.
+ * to be somebody else's by then. Both are sent at once, before anything is waited for: PostgreSQL begins the reading, and takes
+ * its snapshot, after the lock was got.
  */
 export async function lockedState(tx: Tx, patient: string, withItems = false): Promise<PersonState> {
   for (;;) {
-    const [locked] = await locking(tx, LOCK_BEHIND, [patient]);
-    const state = await personState(tx, locked!.person, { patient, withItems });
-    if (state.facts.patients.includes(patient)) return state;
+    const [[locked], state] = await Promise.all([locking(tx, LOCK_BEHIND, [patient]), personState(tx, { patient, withItems })]);
+    if (state.person === locked!.person) return state;
   }
 }
 
 interface StateRow {
   now: Date;
+  person: string;
   patients: string[];
   decisions: DecisionJson[];
   sharings: SharingJson[];
@@ -100,40 +88,53 @@ interface SharingJson {
 }
 
 interface AccessJson {
-  id: string; patient: string; owner: string | null; recipient: string; category: AccessRow['category']; context: string | null; item: string | null; purpose: string; valid_from: string; valid_until: string | null; decision: string;
+  place: string; patient: string; owner: string | null; recipient: string; category: AccessRow['category']; context: string | null; item: string | null; purpose: string; valid_from: string; valid_until: string | null; decision: string;
 }
 
+// The person `$1`, or else the one behind the Patient `$2`; a Patient the directory does not know stands for itself.
+const PERSON = `coalesce($1::uuid, ${PERSON_OF('$2::text')})`;
+const THEM = `SELECT who.person, (
+    SELECT coalesce(array_agg(p.patient), '{}') || CASE WHEN $2::text IS NULL OR bool_or(p.patient = $2) OR EXISTS (SELECT FROM directory.person_v1 q WHERE q.patient = $2) THEN '{}'::text[] ELSE ARRAY[$2::text] END
+    FROM directory.person_v1 p WHERE p.person = who.person) AS patients
+  FROM (SELECT ${PERSON} AS person OFFSET 0) AS who`;
+
 // One statement, so that all of it is of one snapshot, taken after the lock is held. Each part finds its rows by an index: the two ways
-// to a decision are asked one after the other, because with OR between them all decisions would be looked through.
+// to a decision are asked one after the other, because with OR between them all decisions would be looked through. Implied consent of
+// referrals is left out; it has no reach.
 const STATE = statement(`
-  WITH them AS MATERIALIZED (SELECT coalesce(array_agg(p.patient), '{}') || CASE WHEN $2::text IS NULL OR EXISTS (SELECT FROM directory.person_v1 q WHERE q.patient = $2) THEN '{}'::text[] ELSE ARRAY[$2::text] END AS patients FROM directory.person_v1 p WHERE p.person = $1::uuid)
-  SELECT statement_timestamp() AS now, them.patients, (SELECT l.next_at FROM consent.person_lock l WHERE l.person = $1::uuid) AS next_at,
+  WITH them AS MATERIALIZED (${THEM})
+  SELECT statement_timestamp() AS now, them.person::text AS person, them.patients, (SELECT l.next_at FROM consent.person_lock l WHERE l.person = them.person) AS next_at,
     (SELECT coalesce(json_agg(d), '[]') FROM (
       SELECT d.*, (SELECT array_agg(DISTINCT n.partner) FROM directory.recipient_v1 n WHERE n.service = ANY(d.services)) AS resolved
-      FROM (SELECT * FROM consent.decision own WHERE own.patient = ANY(them.patients)
-        UNION ALL SELECT * FROM consent.decision other WHERE other.reach <> '{}' AND other.reach && them.patients AND other.patient <> ALL(them.patients)) d
-      WHERE d.referral IS NULL) d) AS decisions,
+      FROM (SELECT * FROM consent.decision own WHERE own.patient = ANY(them.patients) AND own.referral IS NULL
+        UNION ALL SELECT * FROM consent.decision other WHERE other.reach <> '{}' AND other.reach && them.patients AND other.patient <> ALL(them.patients)) d) d) AS decisions,
     (SELECT coalesce(json_agg(s ORDER BY s.referral), '[]') FROM (
       SELECT s.*, (SELECT array_agg(n.partner ORDER BY n.role DESC, n.partner) FROM directory.recipient_v1 n WHERE n.service = s.service) AS recipients_now
       FROM consent.sharing s WHERE s.patient = ANY(them.patients)) s) AS sharings,
-    (SELECT coalesce(json_agg(a), '[]') FROM (SELECT a.id::text AS id, a.patient, a.owner, a.recipient, a.category, a.context, a.item, a.purpose, a.valid_from, a.valid_until, a.decision
+    (SELECT coalesce(json_agg(a), '[]') FROM (SELECT a.ctid::text AS place, a.patient, a.owner, a.recipient, a.category, a.context, a.item, a.purpose, a.valid_from, a.valid_until, a.decision
       FROM consent.access a WHERE a.patient = ANY(them.patients)) a) AS access
   FROM them`);
 
+const ITEMS = statement(`WITH them AS MATERIALIZED (${THEM}) ${KNOWN_ITEMS('(SELECT patients FROM them)')}`);
+
+/** Whose state is asked for: a person, or the one behind a Patient. */
 export interface Wanted {
+  readonly person?: string;
   /** A Patient that may be unknown to the directory, and then stands for itself. */
   readonly patient?: string | null;
   /** Say also what resources there are: a decision that is not stored yet may need to know. */
   readonly withItems?: boolean;
 }
 
-/** What consent holds on a person whose lock is held. */
-export async function personState(tx: Tx, person: string, { patient = null, withItems = false }: Wanted = {}): Promise<PersonState> {
-  const [row] = await tx.query<StateRow>(STATE, [person, patient]);
+/** What consent holds on a person whose lock is held, or was asked for in the same turn. */
+export async function personState(tx: Tx, { person, patient, withItems = false }: Wanted): Promise<PersonState> {
+  const whom = [person ?? null, patient ?? null];
+  const knownItems = (): Promise<KnownItem[]> => tx.query<KnownItem>(ITEMS, whom);
+  const [[row], asked] = await Promise.all([tx.query<StateRow>(STATE, whom), withItems ? knownItems() : undefined]);
   const { now, patients } = row!;
   const decisions = row!.decisions.map(decisionOf);
-  const items = withItems || decisions.some(cutsIntoCategories) ? await tx.query<KnownItem>(statement(KNOWN_ITEMS), [patients]) : [];
-  return { person, facts: { now, patients, items }, decisions, sharings: row!.sharings.map(sharingOf), access: row!.access.map(accessOf), nextAt: row!.next_at };
+  const items = asked ?? (decisions.some(cutsIntoCategories) ? await knownItems() : []);
+  return { person: row!.person, facts: { now, patients, items }, decisions, sharings: row!.sharings.map(sharingOf), access: row!.access.map(accessOf), nextAt: row!.next_at };
 }
 
 /** Is there something in it that may close part of a category, so that the rest is to be opened one by one? */
@@ -161,4 +162,4 @@ function sharingOf({ recipients_now: now, decision, basis, ...row }: SharingJson
   return { referral, version, state, patient, referrer, service, named, allowed, implied, closed, recipients: now ?? row.recipients, ...(decision === null ? {} : { decision }), ...(basis === null ? {} : { basis }) };
 }
 
-const accessOf = ({ id: row, valid_from: from, valid_until: until, ...rest }: AccessJson): StoredAccess => ({ ...rest, row, validFrom: new Date(from), validUntil: until === null ? null : new Date(until) });
+const accessOf = ({ valid_from: from, valid_until: until, ...rest }: AccessJson): StoredAccess => ({ ...rest, validFrom: new Date(from), validUntil: until === null ? null : new Date(until) });

@@ -14,7 +14,7 @@ beforeAll(async () => {
 afterAll(() => consent.drop());
 
 const judgeDue = (): Promise<void> => new JudgingAgain({ database: consent.db, log: { info: () => undefined, warn: () => undefined, error: () => undefined } }).once();
-const rows = (...patients: string[]): Promise<object[]> => consent.test.admin(`SELECT patient, recipient, category, item FROM consent.access WHERE patient = ANY($1) ORDER BY id`, [patients]);
+const rows = (...patients: string[]): Promise<object[]> => consent.test.admin(`SELECT patient, recipient, category, item FROM consent.access WHERE patient = ANY($1) ORDER BY category, item, patient, recipient`, [patients]);
 
 /** As the gateway does it: lock, directory's command, consent's part, in one transaction under their roles. */
 async function becomes(patient: string, from: string, to: string): Promise<void> {

@@ -24,9 +24,8 @@ export const lockForRelink = (tx: Tx, { from, to }: Pick<PersonChange, 'from' | 
  * @returns what is to be written as consent (`write(tx, 'consent', caller, change)` under its role)
  */
 export async function relink(tx: Tx, { patient, from, to }: PersonChange): Promise<Change<undefined>> {
-  await lockForRelink(tx, { from, to });
-  const rest = await personState(tx, from);
-  const joined = await personState(tx, to);
+  // In one flight, in this order: what is read is read once the locks are held.
+  const [, rest, joined] = await Promise.all([lockForRelink(tx, { from, to }), personState(tx, { person: from }), personState(tx, { person: to })]);
   const outcomes = [rest, joined].map((state, i) => outcomeOf(state, { onlyNarrow: true }, `_${i}`));
   const rows = Object.fromEntries(outcomes.flatMap((outcome) => Object.entries(outcome.rows)));
   return { puts: [], rows: { ...rows, reach: reach([...new Set([...rest.facts.patients, patient])], joined.facts.patients) }, events: outcomes.flatMap(({ events }) => events), audit: [], answer: undefined };

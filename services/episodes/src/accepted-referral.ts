@@ -19,8 +19,7 @@ export interface NamedReferral {
  * @throws Refused if the record is about another young person than the referral, as far as Baton knows who is who
  */
 export async function namedReferral(tx: Tx, caller: Caller, referral: string, subject: string, at: string): Promise<NamedReferral | undefined> {
-  const request = await read(tx, caller, 'ServiceRequest', referral);
-  const patient = await read(tx, caller, 'Patient', subject);
+  const [request, patient] = await Promise.all([read(tx, caller, 'ServiceRequest', referral), read(tx, caller, 'Patient', subject)]);
   if (!request || request.deleted || request.patient === null || !patient || patient.deleted) return undefined;
   if (request.patient !== subject && !(await onePerson(tx, request.patient, subject))) {
     throw refuse('rule-broken', 'subject-not-of-referral', 'The referral is about another young person.', { at: [at], code: 'business-rule' });

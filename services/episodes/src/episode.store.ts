@@ -10,6 +10,8 @@ export async function episodeOfReferral(from: Reader, referral: string): Promise
   return row?.episode;
 }
 
+const LOCK_OPENING = statement(`SELECT pg_advisory_xact_lock(hashtextextended('baton episode of ' || $1::text, 0))`);
+
 /**
  * Settles who opens the episode of a referral: whoever comes second waits here until the first has committed, and then
  * finds it open.
@@ -17,9 +19,9 @@ export async function episodeOfReferral(from: Reader, referral: string): Promise
  * @returns the id if it is open by now; nothing: the caller opens it, in this transaction
  */
 export async function lockOpening(tx: Tx, referral: string): Promise<string | undefined> {
-  await tx.query(statement(`SELECT pg_advisory_xact_lock(hashtextextended('baton episode of ' || $1::text, 0))`), [referral]);
-  // A statement of its own: its snapshot is younger than the lock.
-  return episodeOfReferral(tx, referral);
+  // Two statements, in one flight: the second begins once the lock is held, and its snapshot is younger.
+  const [, id] = await Promise.all([tx.query(LOCK_OPENING, [referral]), episodeOfReferral(tx, referral)]);
+  return id;
 }
 
 /** The row, the resource and the audit entry of an episode that is opened. */

@@ -36,11 +36,12 @@ function ended(ending: Ending): Handler {
   return async (tx, event) => {
     const { referral, reason } = event.data as ReferralFacts;
     const id = await episodeOfReferral(tx, referral);
-    const row = id === undefined ? undefined : await lock(tx, acting(event), 'EpisodeOfCare', id);
+    if (id === undefined) return;
+    const [row, contact] = await Promise.all([lock(tx, acting(event), 'EpisodeOfCare', id), hadContact(tx, referral)]);
     if (!row || row.deleted) return;
     const content = contentOf(row) as Resource;
     const episode = episodeOf(row, content);
-    const status = statusAfter(episode, ending, reason, await hadContact(tx, referral));
+    const status = statusAfter(episode, ending, reason, contact);
     const decided = status && change(episode, status);
     if (!decided) return;
     if (!decided.ok) throw new Error(`Baton decided what the table does not hold: ${decided.violations.map(({ rule }) => rule).join(', ')}`);

@@ -49,8 +49,8 @@ export const observationRules = recordRules('Observation');
 
 async function recorded(tx: Tx, caller: Caller, type: RecordType, { id, resource }: Draft): Promise<Ruling> {
   refuseIfAny('rule-broken', formFaults(resource));
-  const referral = await referralFor(tx, caller, resource);
-  const episode = type === 'Encounter' && referral ? await episodeFor(tx, referral) : undefined;
+  const [referral, known] = await Promise.all([referralFor(tx, caller, resource), type === 'Encounter' ? knownEpisode(tx, resource) : undefined]);
+  const episode = type === 'Encounter' && referral ? await episodeFor(tx, referral, known) : undefined;
   return ruling(type, { id, version: 1, owner: caller.partner }, resource, episode);
 }
 
@@ -61,8 +61,8 @@ async function amended(tx: Tx, caller: Caller, type: RecordType, { current, befo
   if (type !== 'Encounter' || referral === undefined) return ruling(type, what, resource, undefined);
   // The referral was there before: who sees it may have changed, and is not asked again.
   if (current.context === referral) return ruling(type, what, resource, await openEpisode(tx, referral));
-  const named = await referralFor(tx, caller, resource);
-  return ruling(type, what, resource, named && (await episodeFor(tx, named)));
+  const [named, known] = await Promise.all([referralFor(tx, caller, resource), openEpisode(tx, referral)]);
+  return ruling(type, what, resource, named && (await episodeFor(tx, named, known)));
 }
 
 async function referralFor(tx: Tx, caller: Caller, resource: Resource): Promise<NamedReferral | undefined> {
@@ -81,8 +81,14 @@ async function openEpisode(tx: Tx, referral: string): Promise<EpisodeOfContact |
   return id === undefined ? undefined : { id };
 }
 
-async function episodeFor(tx: Tx, referral: NamedReferral): Promise<EpisodeOfContact | undefined> {
-  const known = await openEpisode(tx, referral.id);
+/** Asked before it is known whether the caller sees the referral: to be forgotten if it does not. */
+async function knownEpisode(tx: Tx, resource: Resource): Promise<EpisodeOfContact | undefined> {
+  const referral = referralOf(resource);
+  return referral === undefined ? undefined : openEpisode(tx, referral);
+}
+
+/** @param known the episode, if it was open when last looked at */
+async function episodeFor(tx: Tx, referral: NamedReferral, known: EpisodeOfContact | undefined): Promise<EpisodeOfContact | undefined> {
   if (known) return known;
   const promised = await promisedEpisode(tx, referral);
   if (!promised) return undefined;

@@ -154,12 +154,12 @@ const CHANGING = `recipients, priority, named, status, held, ahead, expected_day
 
 /**
  * The row of a new referral, to be woven into the writing statement.
- * @param allowanceMinutes within which consent is to have decided
+ * @param allowanceMinutes within which consent is to have decided, and then the receiver is to have it
  */
 export const insertReferral = (referral: Pick<StoredReferral, 'state' | 'person' | 'site' | 'requestedAt'>, allowanceMinutes: number): Fragment => ({
-  sql: `INSERT INTO referrals.referral (${CHANGING}, id, task, patient, person, referrer, service, site, pathway, pathway_version, requested_at, undecided_by)
+  sql: `INSERT INTO referrals.referral (${CHANGING}, id, task, patient, person, referrer, service, site, pathway, pathway_version, requested_at, allowance, undecided_by)
     VALUES ($1::text[], $2, $3::text[], $4, $5, $6, $7, $8, $9, $10, $11, $12, $13::timestamptz, $14, $15, $16,
-      $17, $18, $19, $20::uuid, $21, $22, $23, $24, $25, $26::timestamptz, clock_timestamp() + $27::int * interval '1 minute')`,
+      $17, $18, $19, $20::uuid, $21, $22, $23, $24, $25, $26::timestamptz, $27::int, clock_timestamp() + $27::int * interval '1 minute')`,
   values: [
     ...changing(referral.state),
     referral.state.id,
@@ -181,30 +181,45 @@ export type Acknowledgement =
   | 'as-is'
   /** There is no verdict to wait for and nobody to receive it: no clock runs. */
   | 'stopped'
-  /** The clock begins, unless it runs already: so many minutes of the database's time from now. */
-  | { readonly beginsWith: number }
+  /** The clock begins, unless it runs already: its allowance from now, by the database's time. */
+  | 'begins'
   /** It is more urgent now: at most so many minutes from now, if the clock runs. */
   | { readonly atMost: number };
 
 /** The row of a referral after a decision, to be woven into the writing statement; the lock is held. */
 export function updateReferral(state: Referral, acknowledgement: Acknowledgement = 'as-is', site?: string): Fragment {
-  const [how, minutes] =
-    acknowledgement === 'as-is' || acknowledgement === 'stopped' ? [acknowledgement, 0] : 'beginsWith' in acknowledgement ? ['begins', acknowledgement.beginsWith] : ['at-most', acknowledgement.atMost];
+  const [how, minutes] = typeof acknowledgement === 'string' ? [acknowledgement, 0] : ['at-most', acknowledgement.atMost];
   return {
     sql: `UPDATE referrals.referral SET (${CHANGING}) =
         ROW ($1::text[], $2, $3::text[], $4, $5::boolean, $6::int, $7::int, $8, $9, $10, $11, $12, $13::timestamptz, $14::int, $15::int, $16::int),
       site = coalesce($20, site),
+      allowance = CASE $18 WHEN 'at-most' THEN $19::int ELSE allowance END,
       undecided_by = CASE $18 WHEN 'stopped' THEN NULL
         WHEN 'at-most' THEN CASE WHEN undecided_by IS NOT NULL THEN least(undecided_by, clock_timestamp() + $19::int * interval '1 minute') END
         ELSE undecided_by END,
       acknowledge_by = CASE $18
         WHEN 'stopped' THEN NULL
-        WHEN 'begins' THEN coalesce(acknowledge_by, clock_timestamp() + $19::int * interval '1 minute')
+        WHEN 'begins' THEN coalesce(acknowledge_by, clock_timestamp() + allowance * interval '1 minute')
         WHEN 'at-most' THEN CASE WHEN acknowledge_by IS NOT NULL THEN least(acknowledge_by, clock_timestamp() + $19::int * interval '1 minute') END
         ELSE acknowledge_by END
       WHERE id = $17`,
     values: [...changing(state), state.id, how, minutes, site ?? null],
   };
+}
+
+const BEGIN_CLOCK = statement(`UPDATE referrals.referral r SET acknowledge_by = clock_timestamp() + r.allowance * interval '1 minute'
+  WHERE r.id = $1 AND r.status = 'requested' AND NOT r.held AND r.acknowledge_by IS NULL
+    AND coalesce((SELECT array_agg(n.partner) FROM directory.recipient_v1 n WHERE n.service = r.service), r.recipients) && $2::text[]
+  RETURNING r.id`);
+
+/**
+ * Begins the time by which a receiver must have the referral, where nothing else is to be done: it is requested, not held, no
+ * clock runs, and one of these partners acts for its service.
+ *
+ * @returns whether it began; if not, the referral has to be looked at
+ */
+export async function beginClock(tx: Tx, id: string, recipients: readonly string[]): Promise<boolean> {
+  return (await tx.query(BEGIN_CLOCK, [id, recipients])).length > 0;
 }
 
 /** Who is there, counted up to the capacity, and who waits before; `ahead` is counted only where it is full. */

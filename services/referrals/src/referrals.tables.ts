@@ -30,6 +30,7 @@ const REFERRAL = `
     instead text,
     episode text,
     requested_at timestamptz NOT NULL,
+    allowance integer NOT NULL,
     undecided_by timestamptz,
     acknowledge_by timestamptz,
     unacknowledged_at timestamptz,
@@ -37,6 +38,7 @@ const REFERRAL = `
     service_request_version integer NOT NULL,
     task_version integer NOT NULL
   ) WITH (fillfactor = 80);
+  COMMENT ON COLUMN referrals.referral.allowance IS 'Minutes within which it is to be received, by the pathway it was judged by and its priority';
   CREATE UNIQUE INDEX referral_by_task ON referrals.referral (task);
   CREATE UNIQUE INDEX referral_open_once ON referrals.referral (service, person, referrer)
     WHERE status IN ('requested', 'received', 'accepted', 'in-progress', 'on-hold');
