@@ -76,6 +76,29 @@ export function auditFragment(entries: readonly AuditEntry[], onlyIf?: string): 
   };
 }
 
+/** Expressions over a row that was shown. */
+export interface ShownRow {
+  /** Placeholders or columns: who was shown it, by which request. */
+  readonly partner: string;
+  readonly client: string;
+  readonly requestId: string;
+  readonly correlationId: string;
+  readonly patient: string;
+  readonly owner: string;
+  /** The version, as a reference. */
+  readonly resource: string;
+}
+
+/**
+ * The INSERT of one entry for each row that a CTE found, for the statement that finds what it shows: what is written is what
+ * was found, in the same snapshot, and the two are committed together or not at all.
+ *
+ * @param rows the CTE, with its condition: `seen WHERE NOT deleted`
+ */
+export const auditOfRows = (interaction: AuditInteraction, rows: string, row: ShownRow): string =>
+  `INSERT INTO audit.entry (id, partner, client, interaction, outcome, patient, resources, owners, request_id, correlation_id)
+SELECT uuidv7(), ${row.partner}, ${row.client}, '${interaction}', 'success', ${row.patient}, ARRAY[${row.resource}], ARRAY[${row.owner}], ${row.requestId}, ${row.correlationId} FROM ${rows}`;
+
 function rowOf(entry: AuditEntry): Record<string, unknown> {
   const { requestId, correlationId, query, patient, owners, ...rest } = entry;
   // A refusal names nobody: asking for what is hidden and for what never was must leave the same row.

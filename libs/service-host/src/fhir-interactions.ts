@@ -4,11 +4,11 @@ import {
   aloneOnce,
   conditionalCreate,
   create,
+  DisclosedReads,
   goneResource,
   history,
   notOffered,
   patch,
-  read,
   readVersion,
   remove,
   search,
@@ -45,17 +45,20 @@ export interface WriteOptions {
 
 /** The RESTful interactions of one FHIR type, as its rules allow and the caller's scopes permit. */
 export class FhirInteractions {
+  private readonly reads: DisclosedReads;
+
   constructor(
     protected readonly host: Host,
     readonly rules: TypeRules,
-  ) {}
+  ) {
+    this.reads = new DisclosedReads(host.database, rules.type);
+  }
 
   async read(caller: Caller, id: string): Promise<FhirAnswer> {
     this.require(caller, 'read');
-    const row = await read(this.host.database, caller, this.rules.type, id);
+    const row = await this.reads.read(caller, id);
     if (!row) throw unknownResource(this.rules.type);
     if (row.deleted) throw goneResource(this.rules.type);
-    await this.disclosed(caller, 'read', [row]);
     return { status: 200, version: row.version, lastUpdated: row.last_updated, body: this.shown(caller, row) };
   }
 
@@ -146,7 +149,7 @@ export class FhirInteractions {
   }
 
   /** One audit entry per young person and disclosure, before anything is shown. */
-  private disclosed(caller: Caller, interaction: 'read' | 'vread' | 'search' | 'history', rows: readonly Pick<StoredRow, 'type' | 'id' | 'version' | 'owner' | 'patient'>[], query?: string): Promise<void> {
+  private disclosed(caller: Caller, interaction: 'vread' | 'search' | 'history', rows: readonly Pick<StoredRow, 'type' | 'id' | 'version' | 'owner' | 'patient'>[], query?: string): Promise<void> {
     return recordDisclosure(this.host, caller, interaction, rows, query);
   }
 }
