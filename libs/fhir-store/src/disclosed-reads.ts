@@ -3,7 +3,7 @@ import type { Caller } from '@baton/kernel';
 import { statement, type Reader, type Statement } from '@baton/postgres';
 import { schemaOf } from './reading.js';
 import type { StoredRow } from './rows.js';
-import { visible } from './visibility.js';
+import { seenBy } from './visibility.js';
 
 /** What a read shows of a row. */
 export type ReadRow = Pick<StoredRow, 'type' | 'version' | 'owner' | 'category' | 'last_updated' | 'deleted' | 'body'>;
@@ -22,12 +22,14 @@ const READS_AT_MOST = 64;
  */
 export class DisclosedReads {
   private readonly gatherer: Gatherer<Asked, ReadRow | undefined>;
+  private readonly statement: Statement;
 
   constructor(
     private readonly db: Reader,
     private readonly type: string,
   ) {
     this.gatherer = new Gatherer((batch) => this.readAll(batch), { rowsAtMost: READS_AT_MOST });
+    this.statement = disclosing(type);
   }
 
   /**
@@ -55,7 +57,7 @@ export class DisclosedReads {
   /** @param asked by one caller */
   private readFor(asked: readonly Asked[]): Promise<(Omit<ReadRow, 'type'> & { place: number })[]> {
     const { caller } = asked[0]!;
-    return audited(this.db, this.statementFor(caller), [
+    return audited(this.db, this.statement, [
       caller.partner,
       this.type,
       caller.client,
@@ -64,16 +66,17 @@ export class DisclosedReads {
       asked.map(({ caller: { correlationId } }) => correlationId),
     ]);
   }
+}
 
-  private statementFor(caller: Caller): Statement {
-    // OFFSET 0 keeps the lookups one by one: what an array holds is unknown to the planner, which would read the whole table.
-    return statement(`WITH seen AS (
-      SELECT asked.*, r.* FROM unnest($4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS asked(asked, request, correlation, place)
-      CROSS JOIN LATERAL (SELECT r.id, r.version, r.owner, r.patient, r.category, r.last_updated, r.deleted, r.body FROM ${schemaOf(this.type)}.resource_v1 r
-        WHERE r.type = $2 AND r.id = asked.asked AND ${visible(caller, 'r', '$1')} OFFSET 0) r
+/** `$1` partner, `$2` type, `$3` client; `$4` ids, `$5` request ids, `$6` correlation ids: one of each for a read. */
+function disclosing(type: string): Statement {
+  // OFFSET 0 keeps the lookups one by one: how much an array holds is unknown to the planner, which might read the whole table.
+  return statement(`WITH seen AS (
+      SELECT asked.place, asked.request, asked.correlation, r.* FROM unnest($4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS asked(id, request, correlation, place)
+      CROSS JOIN LATERAL (SELECT r.id, r.version, r.owner, r.patient, r.category, r.last_updated, r.deleted, r.body FROM ${schemaOf(type)}.resource_v1 r
+        WHERE r.type = $2 AND r.id = asked.id AND ${seenBy('r', '$1')} OFFSET 0) r
     ), audited AS (
       ${auditOfRows('read', 'seen WHERE NOT deleted', { partner: '$1', client: '$3', requestId: 'request', correlationId: 'correlation', patient: 'patient', owner: 'owner', resource: `$2 || '/' || id || '/_history/' || version` })}
     )
     SELECT place::int, version, owner, category, last_updated, deleted, body::text FROM seen`);
-  }
 }
