@@ -1,5 +1,5 @@
 export { issuerAddresses, type IssuerAddresses } from './addresses.js';
-export { auditFragment, auditOf, auditOfRows, type AuditEntry, type Audited, type AuditInteraction, type AuditOutcome, type ShownRow } from './audit.js';
+export { auditFragment, auditOf, auditOfPage, auditOfRows, storable, type AuditEntry, type Audited, type AuditInteraction, type AuditOutcome, type ShownTo } from './audit.js';
 export { audited, AuditGatherer, writeAudit } from './audit.gatherer.js';
 export { AuditTables1700000000000 } from './audit.migration.js';
 export { makeAuditPartitions } from './audit.partitions.js';

@@ -73,10 +73,10 @@ function disclosing(type: string): Statement {
   // OFFSET 0 keeps the lookups one by one: how much an array holds is unknown to the planner, which might read the whole table.
   return statement(`WITH seen AS (
       SELECT asked.place, asked.request, asked.correlation, r.* FROM unnest($4::text[], $5::text[], $6::text[]) WITH ORDINALITY AS asked(id, request, correlation, place)
-      CROSS JOIN LATERAL (SELECT r.id, r.version, r.owner, r.patient, r.category, r.last_updated, r.deleted, r.body FROM ${schemaOf(type)}.resource_v1 r
+      CROSS JOIN LATERAL (SELECT r.type, r.id, r.version, r.owner, r.patient, r.category, r.last_updated, r.deleted, r.body FROM ${schemaOf(type)}.resource_v1 r
         WHERE r.type = $2 AND r.id = asked.id AND ${seenBy('r', '$1')} OFFSET 0) r
     ), audited AS (
-      ${auditOfRows('read', 'seen WHERE NOT deleted', { partner: '$1', client: '$3', requestId: 'request', correlationId: 'correlation', patient: 'patient', owner: 'owner', resource: `$2 || '/' || id || '/_history/' || version` })}
+      ${auditOfRows('read', 'seen WHERE NOT deleted', { partner: '$1', client: '$3', requestId: 'request', correlationId: 'correlation' })}
     )
     SELECT place::int, version, owner, category, last_updated, deleted, body::text FROM seen`);
 }

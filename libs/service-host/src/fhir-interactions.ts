@@ -5,6 +5,7 @@ import {
   conditionalCreate,
   create,
   DisclosedReads,
+  disclosedSearch,
   goneResource,
   history,
   notOffered,
@@ -13,9 +14,11 @@ import {
   remove,
   search,
   shown,
+  showsMatchesOnly,
   unknownResource,
   update,
   type Change,
+  type Found,
   type IdempotencyClaim,
   type ResourceAnswer,
   type StoredRow,
@@ -88,11 +91,18 @@ export class FhirInteractions {
     this.require(caller, 'search');
     const query = parseSearch(this.rules.type, params, { handling, base: this.host.fhirBase() });
     for (const type of typesNamed(query)) requirePermission(caller, type, 'search');
+    const asked = `${this.rules.type}?${params.toString()}`;
+    const found = showsMatchesOnly(query) ? await disclosedSearch(this.host.database, caller, query, this.host.pages, asked) : await this.searchAround(caller, query, asked);
+    return { status: 200, body: searchsetText(this.host.fhirBase(), (row) => this.shown(caller, row), query, found) };
+  }
+
+  /** A search that shows more, or less, than what matches. */
+  private async searchAround(caller: Caller, query: SearchQuery, asked: string): Promise<Found> {
     const all = await search(this.host.database, caller, query, this.host.pages);
     // An include that names no type brings what the caller's scopes let it read.
     const found = { ...all, included: all.included.filter((row) => permits(caller, row.type, 'read')) };
-    await this.disclosed(caller, 'search', [...found.matches, ...found.included], `${this.rules.type}?${params.toString()}`);
-    return { status: 200, body: searchsetText(this.host.fhirBase(), (row) => this.shown(caller, row), query, found) };
+    await this.disclosed(caller, 'search', [...found.matches, ...found.included], asked);
+    return found;
   }
 
   async create(caller: Caller, body: unknown, options: WriteOptions & { ifNoneExist?: string | undefined }): Promise<FhirAnswer> {
