@@ -49,6 +49,8 @@ export interface WriteOptions {
 /** The RESTful interactions of one FHIR type, as its rules allow and the caller's scopes permit. */
 export class FhirInteractions {
   private readonly reads: DisclosedReads;
+  /** Searches under way. */
+  private searching = 0;
 
   constructor(
     protected readonly host: Host,
@@ -91,13 +93,24 @@ export class FhirInteractions {
     this.require(caller, 'search');
     const query = parseSearch(this.rules.type, params, { handling, base: this.host.fhirBase() });
     for (const type of typesNamed(query)) requirePermission(caller, type, 'search');
-    const asked = `${this.rules.type}?${params.toString()}`;
-    const found = showsMatchesOnly(query) ? await disclosedSearch(this.host.database, caller, query, this.host.pages, asked) : await this.searchAround(caller, query, asked);
+    const found = await this.disclosedFind(caller, query, `${this.rules.type}?${params.toString()}`);
     return { status: 200, body: searchsetText(this.host.fhirBase(), (row) => this.shown(caller, row), query, found) };
   }
 
-  /** A search that shows more, or less, than what matches. */
-  private async searchAround(caller: Caller, query: SearchQuery, asked: string): Promise<Found> {
+  /**
+   * What is found is audited before this resolves: by the statement that finds it where a search comes alone, and among several by
+   * an insert that they share, since a commit of its own costs each of them more than a second statement.
+   */
+  private async disclosedFind(caller: Caller, query: SearchQuery, asked: string): Promise<Found> {
+    const alone = this.searching++ === 0;
+    try {
+      return await (alone && showsMatchesOnly(query) ? disclosedSearch(this.host.database, caller, query, this.host.pages, asked) : this.findThenDisclose(caller, query, asked));
+    } finally {
+      this.searching--;
+    }
+  }
+
+  private async findThenDisclose(caller: Caller, query: SearchQuery, asked: string): Promise<Found> {
     const all = await search(this.host.database, caller, query, this.host.pages);
     // An include that names no type brings what the caller's scopes let it read.
     const found = { ...all, included: all.included.filter((row) => permits(caller, row.type, 'read')) };
