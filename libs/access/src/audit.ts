@@ -76,6 +76,39 @@ export function auditFragment(entries: readonly AuditEntry[], onlyIf?: string): 
   };
 }
 
+/** SQL expressions (placeholders, columns): who is shown something, by which request. */
+export interface ShownTo {
+  readonly partner: string;
+  readonly client: string;
+  readonly requestId: string;
+  readonly correlationId: string;
+}
+
+const SHOWN_COLUMNS = 'id, partner, client, interaction, outcome, patient, resources, owners, request_id, correlation_id';
+const VERSION = `type || '/' || id || '/_history/' || version`;
+
+/**
+ * The INSERT of one entry for each row that a CTE found, for the statement that finds what it shows: what is written is what
+ * was found, in the same snapshot, and the two are committed together or not at all.
+ *
+ * @param rows the CTE, with its condition: `seen WHERE NOT deleted`; its columns: type, id, version, owner, patient
+ */
+export const auditOfRows = (interaction: AuditInteraction, rows: string, to: ShownTo): string =>
+  `INSERT INTO audit.entry (${SHOWN_COLUMNS})
+SELECT uuidv7(), ${to.partner}, ${to.client}, '${interaction}', 'success', patient, ARRAY[${VERSION}], ARRAY[owner], ${to.requestId}, ${to.correlationId} FROM ${rows}`;
+
+/**
+ * The same for rows that are shown together: one entry for each young person, and one for what is about nobody, which is
+ * written also where nothing was found.
+ *
+ * @param to with the search as it was asked, made {@link storable}
+ */
+export const auditOfPage = (interaction: AuditInteraction, rows: string, to: ShownTo & { readonly query: string }): string =>
+  `INSERT INTO audit.entry (${SHOWN_COLUMNS}, query)
+SELECT uuidv7(), ${to.partner}, ${to.client}, '${interaction}', 'success', patient, resources, owners, ${to.requestId}, ${to.correlationId}, ${to.query} FROM (
+  SELECT patient, array_agg(${VERSION}) AS resources, array_agg(DISTINCT owner) AS owners FROM ${rows} GROUP BY patient
+  UNION ALL SELECT NULL, '{}', '{}' WHERE NOT EXISTS (SELECT FROM ${rows})) AS shown`;
+
 function rowOf(entry: AuditEntry): Record<string, unknown> {
   const { requestId, correlationId, query, patient, owners, ...rest } = entry;
   // A refusal names nobody: asking for what is hidden and for what never was must leave the same row.
@@ -92,7 +125,7 @@ function rowOf(entry: AuditEntry): Record<string, unknown> {
 
 const TEXT_AT_MOST = 8_192;
 
-/** PostgreSQL's text holds neither NUL nor half a surrogate pair: a query with one must still be audited. */
-function storable(text: string): string {
+/** PostgreSQL's text holds neither NUL nor half a surrogate pair: a query with one must still be audited. It is cut at 8,192 characters. */
+export function storable(text: string): string {
   return Buffer.from(text.slice(0, TEXT_AT_MOST)).toString().replaceAll('\0', '\uFFFD');
 }

@@ -95,7 +95,7 @@ function grantsOfCaller(caller: Caller): Grants {
 
 /** Whether the caller's scopes allow an interaction with a resource type. */
 export const permits = (caller: Caller, type: string, interaction: Interaction): boolean =>
-  lettersFor(grantsOfCaller(caller), type).includes(letterOf[interaction]);
+  allows(grantsOfCaller(caller), type, letterOf[interaction]);
 
 /** Whether the caller may use the operators' APIs. */
 export const mayOperate = (caller: Caller): boolean => grantsOfCaller(caller).operate;
@@ -111,6 +111,7 @@ export function requireOperator(caller: Caller): void {
   if (!mayOperate(caller)) throw refuse('forbidden', 'scope-missing', `The access token lacks the scope ${OPERATE}.`);
 }
 
+const allows = ({ any, types }: Grants, type: string, letter: string): boolean => any.includes(letter) || (types.get(type)?.includes(letter) ?? false);
 const lettersFor = (grants: Grants, type: string): string => union(grants.any, grants.types.get(type) ?? '');
 const union = (a: string, b: string): string => keep((letter) => a.includes(letter) || b.includes(letter));
 const shared = (a: string, b: string): string => keep((letter) => a.includes(letter) && b.includes(letter));

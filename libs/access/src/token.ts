@@ -2,7 +2,7 @@ import { hash } from 'node:crypto';
 import { BATON, refuse, systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
 import { createRemoteJWKSet, errors, importJWK, jwtVerify, type CryptoKey, type JWTHeaderParameters, type JWTPayload } from 'jose';
 import { ISSUER_ALGORITHMS, type PublicKeys } from './issuer-keys.js';
-import { requestIds, type Headers } from './request-ids.js';
+import { requestIds, type Headers, type RequestIds } from './request-ids.js';
 import { OPERATE, parseScope } from './scopes.js';
 
 /** `typ` of Baton's access tokens (RFC 9068 §2.1): what keeps a client's assertion from passing as one. */
@@ -57,18 +57,19 @@ export class TokenVerifier {
    * The caller of a request.
    *
    * @param headers of the request, names in lower case
+   * @param ids of the request, where they were read before
    * @throws Refused `unauthenticated`: rule `token-missing`, `token-expired` or `token-invalid`; `unavailable`, rule
    *   `issuer-keys-unavailable`, when a remote issuer's keys cannot be fetched
    */
-  async callerOf(headers: Headers): Promise<Caller> {
+  async callerOf(headers: Headers, ids: RequestIds = requestIds(headers)): Promise<Caller> {
     const token = bearerToken(headers['authorization']);
     const digest = hash('sha256', token, 'base64');
     const known = this.verified.get(digest);
-    if (known && known.expires > this.clock().getTime()) return { ...known.identity, ...requestIds(headers) };
+    if (known && known.expires > this.clock().getTime()) return { ...known.identity, ...ids };
     if (known) this.verified.delete(digest);
     const fresh = await this.verify(token);
     this.remember(digest, fresh);
-    return { ...fresh.identity, ...requestIds(headers) };
+    return { ...fresh.identity, ...ids };
   }
 
   private async verify(token: string): Promise<{ identity: Identity; expires: number }> {

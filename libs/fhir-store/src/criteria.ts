@@ -17,6 +17,9 @@ export class Values {
 export const VALUE_AT_MOST = 256;
 const cut = (text: string): string => text.slice(0, VALUE_AT_MOST);
 
+/** How a condition is to be looked up: from the index to the rows, or row by row. */
+export type Lookup = 'by-value' | 'by-row';
+
 /** Index parameters that say whom a resource is about: the store keeps that in a column of its own. */
 const ABOUT = new Set(['subject', 'patient']);
 
@@ -24,11 +27,13 @@ const ABOUT = new Set(['subject', 'patient']);
  * One condition of a search as SQL about a row.
  *
  * @param row alias of a `resource_v1` row of the type
+ * @param lookup `by-row` where few rows are looked at anyway (those of a young person): from a common value, such as a status, the
+ *   index would lead to the rows of everybody, and the planner cannot know which values are common
  * @param caller placeholder of the caller's partner id, for rows that a chain leads to
  */
-export function criterionSql(criterion: Criterion, type: string, row: string, who: Caller, caller: string, values: Values): string {
+export function criterionSql(criterion: Criterion, type: string, row: string, who: Caller, caller: string, values: Values, lookup: Lookup = 'by-value'): string {
   const entries = (condition: string) =>
-    `EXISTS (SELECT 1 FROM ${schemaOf(type)}.search_v1 i WHERE i.type = ${row}.type AND i.id = ${row}.id AND i.param = ${values.add(criterion.param)}${condition})`;
+    `EXISTS (SELECT 1 FROM ${schemaOf(type)}.search_v1 i WHERE i.type = ${row}.type AND i.id = ${row}.id AND i.param = ${values.add(criterion.param)}${condition}${lookup === 'by-row' ? ' OFFSET 0' : ''})`;
   if (criterion.missing !== undefined) return criterion.missing ? `NOT ${entries('')}` : entries('');
   switch (criterion.kind) {
     case 'token': {
@@ -52,10 +57,19 @@ export function criterionSql(criterion: Criterion, type: string, row: string, wh
 
 const anyOf = (conditions: readonly string[]): string => (conditions.length === 0 ? 'false' : conditions.length === 1 ? conditions[0]! : `(${conditions.join(' OR ')})`);
 
+/** Whether a condition names the young people whose resources are meant. */
+export const namesPatients = (criterion: Criterion): boolean =>
+  criterion.kind === 'reference' && criterion.missing === undefined && !criterion.chain && ABOUT.has(criterion.param) && criterion.values.every(({ anyOf: any }) => any.every((reference) => reference.startsWith(PATIENT)));
+
+const PATIENT = 'Patient/';
+
 function referenceSql(criterion: Extract<Criterion, { kind: 'reference' }>, row: string, entries: (condition: string) => string, values: Values): string {
   const wanted = criterion.values.flatMap(({ anyOf: any }) => any);
-  const patients = wanted.filter((reference) => reference.startsWith('Patient/')).map((reference) => reference.slice('Patient/'.length));
-  if (ABOUT.has(criterion.param) && patients.length === wanted.length) return `${row}.patient = ANY(${values.add(patients)}::text[])`;
+  if (namesPatients(criterion)) {
+    const patients = wanted.map((reference) => reference.slice(PATIENT.length));
+    // One by `=`: the index then gives the rows in the order of their ids, and a page ends where it is full.
+    return patients.length === 1 ? `${row}.patient = ${values.add(patients[0])}` : `${row}.patient = ANY(${values.add(patients)}::text[])`;
+  }
   const target = criterion.target === undefined ? '' : ` AND starts_with(i.value, ${values.add(`${criterion.target}/`)})`;
   return entries(`${target} AND i.value = ANY(${values.add(wanted.map(cut))}::text[])`);
 }

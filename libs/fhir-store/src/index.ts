@@ -1,8 +1,9 @@
 export type { Change, Guards, Put, ResourceAnswer } from './change.js';
 export { claim, forgetOldKeys, keep, type IdempotencyClaim } from './idempotency.js';
 export { goneResource, history, lock, read, readVersion, schemaOf, unknownResource } from './reading.js';
+export { DisclosedReads, type ReadRow } from './disclosed-reads.js';
 export { recordedFor, type Recorded } from './published.js';
-export type { StoredRow, VersionRow } from './rows.js';
+export type { FoundRow, StoredRow, VersionRow } from './rows.js';
 export { amended, categoryOf, contentOf, created, stamped, timeOf } from './stamp.js';
 export { idempotencyTable, publish, resourceTables } from './tables.js';
 export type { Amendment, Draft, Ruling, TypeRules } from './type-rules.js';
@@ -14,4 +15,4 @@ export { isRestricted, shown } from './shown.js';
 export { referralRows, seenRows } from './recipients.js';
 export { conditionalCreate, matchOf } from './conditional.js';
 export { PageLinks } from './page-links.js';
-export { search, type Found } from './search.js';
+export { disclosedSearch, search, showsMatchesOnly, type Found } from './search.js';

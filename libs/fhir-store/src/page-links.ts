@@ -1,4 +1,4 @@
-import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
+import { createHmac, createSecretKey, randomBytes, timingSafeEqual, type KeyObject } from 'node:crypto';
 import { keptSecret } from '@baton/access';
 import { refuse, type Caller } from '@baton/kernel';
 import { join } from 'node:path';
@@ -15,12 +15,12 @@ const malformed = () => refuse('malformed', 'page-link-invalid', 'This page link
 
 /** Makes page links: opaque, signed, good for an hour, for one caller and one search. They hold no more than the last row's id. */
 export class PageLinks {
-  private constructor(private readonly key: Buffer) {}
+  private constructor(private readonly key: KeyObject) {}
 
   /** @param home BATON_HOME: the key is shared by all instances */
   static async open(home: string): Promise<PageLinks> {
     const { key } = await keptSecret(join(home, 'keys', 'page-links.json'), () => ({ key: randomBytes(32).toString('base64url') }));
-    return new PageLinks(Buffer.from(key, 'base64url'));
+    return new PageLinks(createSecretKey(Buffer.from(key, 'base64url')));
   }
 
   seal(caller: Caller, search: string, end: PageEnd, now: number): string {

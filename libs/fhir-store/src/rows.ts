@@ -21,6 +21,12 @@ export interface VersionRow extends Omit<StoredRow, 'deleted'> {
   readonly method: 'POST' | 'PUT' | 'PATCH' | 'DELETE';
 }
 
+/** What is shown of a row that was searched for. */
+export type FoundRow = Omit<StoredRow, 'context' | 'last_updated' | 'deleted'>;
+
+/** Columns of a FoundRow, from an alias. */
+export const foundColumns = (row: string): string => `${row}.type, ${row}.id, ${row}.version, ${row}.owner, ${row}.patient, ${row}.category, ${row}.body::text AS body`;
+
 /** Columns of a StoredRow, from an alias. */
 export const storedColumns = (row: string): string =>
   `${row}.type, ${row}.id, ${row}.version, ${row}.owner, ${row}.patient, ${row}.category, ${row}.context, ${row}.last_updated, ${row}.deleted, ${row}.body::text AS body`;

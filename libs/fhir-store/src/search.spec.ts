@@ -5,7 +5,8 @@ import { parseSearch } from '@baton/fhir';
 import { Refused } from '@baton/kernel';
 import { conditionalCreate } from './conditional.js';
 import { PageLinks } from './page-links.js';
-import { search, type Found } from './search.js';
+import type { StoredRow } from './rows.js';
+import { disclosedSearch, search, type Found } from './search.js';
 import { caller, flag, openStore, rulesOf, type Store } from './store.fixture.js';
 import { alone } from './unit-of-work.js';
 import { create } from './writes.js';
@@ -31,7 +32,7 @@ afterAll(async () => {
 });
 
 const make = (resource: Parameters<typeof create>[3]['resource']) => alone(store.database, 'episodes', trust, (tx) => create(resource.resourceType === 'Flag' ? flags : observations, tx, trust, { resource }));
-const find = (who: typeof trust, text: string, type = 'Flag'): Promise<Found> => search(store.database, who, parseSearch(type, new URLSearchParams(text), { handling: 'strict' }), pages);
+const find = (who: typeof trust, text: string, type = 'Flag'): Promise<Found<StoredRow>> => search(store.database, who, parseSearch(type, new URLSearchParams(text), { handling: 'strict' }), pages);
 
 describe('a search', () => {
   it('finds by patient, by token with and without system, and by both together', async () => {
@@ -88,6 +89,46 @@ describe('a search', () => {
     await make({ resourceType: 'Observation', status: 'final', code: { text: 'x' }, subject: { reference: 'Patient/p2' }, focus: [{ reference: `Flag/${id}` }] });
     expect((await find(trust, 'patient=p2&_include=Observation:subject', 'Observation')).included).toEqual([]);
     expect((await find(charity, 'patient=p2', 'Observation')).matches).toEqual([]);
+  });
+});
+
+describe('a search that is disclosed', () => {
+  const disclose = (who: typeof trust, text: string): Promise<Found> => disclosedSearch(store.database, who, parseSearch('Flag', new URLSearchParams(text), { handling: 'strict' }), pages, `Flag?${text}`);
+  const entries = () => store.test.admin<{ patient: string | null; resources: string[]; owners: string[]; query: string; partner: string; interaction: string }>('SELECT * FROM audit.entry ORDER BY patient');
+  const versions = (found: Found, patient: string): string[] => found.matches.filter((row) => row.patient === patient).map((row) => `Flag/${row.id}/_history/${row.version}`);
+  beforeEach(() => store.test.admin('DELETE FROM audit.entry'));
+
+  it('leaves an entry for each young person, with what was shown and nothing of the next page', async () => {
+    const found = await disclose(trust, 'identifier=0,1&_count=2');
+    expect([found.matches.length, found.next !== undefined]).toEqual([2, true]);
+    const told = await entries();
+    expect(told.flatMap(({ resources }) => resources).sort()).toEqual(found.matches.map((row) => `Flag/${row.id}/_history/${row.version}`).sort());
+    const rest = await disclose(trust, `identifier=0,1&_count=2&_cursor=${found.next}`);
+    expect(new Set([...found.matches, ...rest.matches].map(({ patient }) => patient))).toEqual(new Set(['p1', 'p2']));
+    const all = await entries();
+    for (const entry of all) expect(entry).toMatchObject({ interaction: 'search', partner: 'trust', owners: ['trust'], query: expect.stringContaining('Flag?identifier=0,1') });
+    expect(all.filter(({ patient }) => patient === 'p1').flatMap(({ resources }) => resources).sort()).toEqual([...versions(found, 'p1'), ...versions(rest, 'p1')].sort());
+  });
+
+  it('leaves its trace too where nothing was found, or nothing may be seen', async () => {
+    expect([(await disclose(stranger, 'identifier=0')).matches, (await disclose(trust, 'identifier=none')).total]).toEqual([[], 0]);
+    expect((await entries()).map(({ patient, resources, owners, query }) => [patient, resources, owners, query])).toEqual([
+      [null, [], [], 'Flag?identifier=0'],
+      [null, [], [], 'Flag?identifier=none'],
+    ]);
+  });
+
+  it('finds what a search finds, in the same order, sorted or not, of one young person or by id', async () => {
+    const some = (await find(trust, 'patient=p1&_count=2')).matches.map(({ id }) => id);
+    for (const text of ['patient=p1', 'patient=p1&_sort=-_lastUpdated', 'patient=p1,p2&identifier=0', 'patient=p1&identifier:not=0', 'patient=p1&identifier:missing=true', `_id=${some.join()}&identifier=0`, '_sort=_id', 'patient=p1&_total=accurate&_count=1']) {
+      const [plain, disclosed] = [await find(trust, text), await disclose(trust, text)];
+      expect([text, disclosed.total, disclosed.matches.map(({ id, body }) => [id, body])]).toEqual([text, plain.total, plain.matches.map(({ id, body }) => [id, body])]);
+    }
+  });
+
+  it('keeps the text of a query that PostgreSQL cannot hold as it is', async () => {
+    await disclose(trust, 'identifier=a\ud800b');
+    expect((await entries()).map(({ query }) => query)).toEqual(['Flag?identifier=a\uFFFDb']);
   });
 });
 

@@ -1,46 +1,79 @@
+import { audited, auditOfPage, storable } from '@baton/access';
 import { resourceType, RESOURCE_TYPES } from '@baton/contracts';
 import type { Include, SearchQuery } from '@baton/fhir';
 import { refuse, type Caller } from '@baton/kernel';
 import { shapedStatement, type Reader } from '@baton/postgres';
-import { criterionSql, lastUpdatedSql, Values } from './criteria.js';
+import { criterionSql, lastUpdatedSql, namesPatients, Values } from './criteria.js';
 import type { PageEnd, PageLinks } from './page-links.js';
 import { schemaOf } from './reading.js';
-import { storedColumns, type StoredRow } from './rows.js';
+import { foundColumns, storedColumns, type FoundRow, type StoredRow } from './rows.js';
 import { visible } from './visibility.js';
 
 /** A page of what was searched for. */
-export interface Found {
-  readonly matches: readonly StoredRow[];
-  readonly included: readonly StoredRow[];
+export interface Found<Row extends FoundRow = FoundRow> {
+  readonly matches: readonly Row[];
+  readonly included: readonly Row[];
   /** Matches in all that the caller may see; counted when asked for, or when they are all on this page. */
   readonly total?: number;
   /** Link to the next page, if there is one. */
   readonly next?: string;
 }
 
-type Match = StoredRow & { sort_key: string | number | null };
+type Sorted<Row> = Row & { sort_key: string | number | null };
+
+/** Finds a page of matches and one more, which tells that there is another page. */
+type FindPage<Row> = (after: PageEnd | undefined) => Promise<Sorted<Row>[]>;
 
 /** Rounds of `:iterate` at most. */
 const ITERATIONS = 3;
 
 /**
  * Searches a type: one statement, visibility in the predicate of every row it looks at; pages by key, so that what is
- * written meanwhile neither repeats nor hides a match.
+ * written meanwhile neither repeats nor hides a match. What is found is to be audited before it is shown.
  *
  * @throws Refused `malformed` for a page link that does not fit
  */
-export async function search(from: Reader, caller: Caller, query: SearchQuery, pages: PageLinks): Promise<Found> {
+export async function search(from: Reader, caller: Caller, query: SearchQuery, pages: PageLinks): Promise<Found<StoredRow>> {
   if (query.summary === 'count') return { matches: [], included: [], total: await countMatches(from, caller, query) };
+  const found = await onePage(from, caller, query, pages, (after) => {
+    const { sql, values } = matching(caller, query, after, storedColumns('r'));
+    return from.query<Sorted<StoredRow>>(shapedStatement(sql), values);
+  });
+  return { ...found, included: await included(from, caller, query, found.matches) };
+}
+
+/** Whether a search shows what matches and nothing besides: {@link disclosedSearch} carries it out. */
+export const showsMatchesOnly = (query: SearchQuery): boolean => query.include.length === 0 && query.revinclude.length === 0 && query.summary !== 'count';
+
+/**
+ * A {@link search} for a caller who is shown what matches: the statement that finds a page also writes that it was shown, to whom and about
+ * whom, and both are committed when this resolves.
+ *
+ * @param query one that {@link showsMatchesOnly}
+ * @param asked the search as it came, for the audit
+ * @throws Refused `malformed` for a page link that does not fit
+ */
+export function disclosedSearch(from: Reader, caller: Caller, query: SearchQuery, pages: PageLinks, asked: string): Promise<Found> {
+  return onePage(from, caller, query, pages, (after) => {
+    const { sql, values, order } = matching(caller, query, after, foundColumns('r'));
+    const more = new Values(values);
+    const audit = auditOfPage('search', 'page', { partner: '$1', client: more.add(caller.client), requestId: more.add(caller.requestId), correlationId: more.add(caller.correlationId), query: more.add(storable(asked)) });
+    return audited<Sorted<FoundRow>>(from, shapedStatement(`WITH found AS (${sql}), page AS (SELECT * FROM found ORDER BY ${order} LIMIT ${more.add(query.count)}), audited AS (${audit}) SELECT * FROM found ORDER BY ${order}`), values);
+  });
+}
+
+async function onePage<Row extends FoundRow>(from: Reader, caller: Caller, query: SearchQuery, pages: PageLinks, find: FindPage<Row>): Promise<Found<Row>> {
   const signature = JSON.stringify([query.type, query.used]);
   const after = query.cursor === undefined ? undefined : pages.open(caller, signature, query.cursor, Date.now());
-  const rows = await matches(from, caller, query, after);
+  const counted = query.total === 'accurate' ? await countMatches(from, caller, query) : undefined;
+  const rows = await find(after);
   const page = rows.slice(0, query.count);
   const last = page.at(-1);
   const more = rows.length > query.count && last !== undefined;
-  const total = query.total === 'accurate' ? await countMatches(from, caller, query) : !more && after === undefined ? page.length : undefined;
+  const total = counted ?? (!more && after === undefined ? page.length : undefined);
   return {
     matches: page,
-    included: await included(from, caller, query, page),
+    included: [],
     ...(total === undefined ? {} : { total }),
     ...(more ? { next: pages.seal(caller, signature, { id: last.id, sort: last.sort_key }, Date.now()) } : {}),
   };
@@ -50,21 +83,22 @@ export async function search(from: Reader, caller: Caller, query: SearchQuery, p
  * Ids of what matches and is visible, two at most: for conditional interactions, which may learn no more than a search.
  */
 export async function matchingIds(from: Reader, caller: Caller, query: SearchQuery): Promise<StoredRow[]> {
-  return (await matches(from, caller, { ...query, count: 1, sort: [] }, undefined)).slice(0, 2);
+  const { sql, values } = matching(caller, { ...query, count: 1, sort: [] }, undefined, storedColumns('r'));
+  return from.query<StoredRow>(shapedStatement(sql), values);
 }
 
-async function matches(from: Reader, caller: Caller, query: SearchQuery, after: PageEnd | undefined): Promise<Match[]> {
+/** The statement that finds a page of matches and one more. `$1` is the caller's partner id; `order` sorts its rows once more. */
+function matching(caller: Caller, query: SearchQuery, after: PageEnd | undefined, columns: string): { sql: string; values: unknown[]; order: string } {
   const values = new Values([caller.partner, query.type]);
   const where = condition(caller, query, values);
   const sort = sortOf(query, values);
   const past = after ? ` AND ${pastSql(sort, after, values)}` : '';
-  const order = sort ? `${sort.sql} ${sort.descending ? 'DESC' : 'ASC'} NULLS LAST, r.id` : 'r.id';
-  return from.query<Match>(
-    shapedStatement(
-      `SELECT ${storedColumns('r')}, ${sort?.sql ?? 'NULL'} AS sort_key FROM ${schemaOf(query.type)}.resource_v1 r WHERE ${where}${past} ORDER BY ${order} LIMIT ${values.add(query.count + 1)}`,
-    ),
-    values.list,
-  );
+  const direction = sort?.descending ? 'DESC NULLS LAST' : 'ASC NULLS LAST';
+  return {
+    sql: `SELECT ${columns}, ${sort?.sql ?? 'NULL'} AS sort_key FROM ${schemaOf(query.type)}.resource_v1 r WHERE ${where}${past} ORDER BY ${sort ? `${sort.sql} ${direction}, ` : ''}r.id LIMIT ${values.add(query.count + 1)}`,
+    values: values.list,
+    order: sort ? `sort_key ${direction}, id` : 'id',
+  };
 }
 
 async function countMatches(from: Reader, caller: Caller, query: SearchQuery): Promise<number> {
@@ -74,12 +108,13 @@ async function countMatches(from: Reader, caller: Caller, query: SearchQuery): P
 }
 
 function condition(caller: Caller, query: SearchQuery, values: Values): string {
+  const lookup = query.ids !== undefined || query.criteria.some(namesPatients) ? 'by-row' : 'by-value';
   return [
     'r.type = $2 AND NOT r.deleted',
     visible(caller, 'r', '$1'),
     ...(query.ids === undefined ? [] : [`r.id = ANY(${values.add(query.ids)}::text[])`]),
     ...query.lastUpdated.map((asked) => lastUpdatedSql(asked, 'r', values)),
-    ...query.criteria.map((criterion) => criterionSql(criterion, query.type, 'r', caller, '$1', values)),
+    ...query.criteria.map((criterion) => criterionSql(criterion, query.type, 'r', caller, '$1', values, lookup)),
   ].join(' AND ');
 }
 

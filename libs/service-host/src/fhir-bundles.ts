@@ -1,5 +1,5 @@
 import { outcomeOfSuccess, renderBundle, type OutgoingEntry, type SearchQuery } from '@baton/fhir';
-import type { Found, StoredRow, VersionRow } from '@baton/fhir-store';
+import type { Found, FoundRow, StoredRow, VersionRow } from '@baton/fhir-store';
 
 /** A row as the caller may see it, as JSON text. */
 type Show = (row: Pick<StoredRow, 'type' | 'body' | 'owner' | 'category'>) => string;
@@ -12,7 +12,7 @@ export function searchsetText(base: string, show: Show, query: SearchQuery, foun
   const next = new URLSearchParams(self);
   if (found.next !== undefined) next.set('_cursor', found.next);
   const url = `${base}/${query.type}`;
-  const entryOf = (mode: 'match' | 'include') => (row: StoredRow): OutgoingEntry => ({ fullUrl: `${base}/${row.type}/${row.id}`, resource: elementsOf(query, show(row)), search: { mode } });
+  const entryOf = (mode: 'match' | 'include') => (row: FoundRow): OutgoingEntry => ({ fullUrl: `${base}/${row.type}/${row.id}`, resource: elementsOf(query, show(row)), search: { mode } });
   const ignored = query.ignored.map((name) => ({ rule: 'search-parameter-unknown', says: `${name} is not a search parameter of ${query.type} here.`, at: [name] }));
   const outcome: OutgoingEntry[] = ignored.length === 0 ? [] : [{ resource: outcomeOfSuccess('Some of the search was not understood and was left out.', ignored), search: { mode: 'outcome' } }];
   return renderBundle({

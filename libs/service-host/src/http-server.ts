@@ -58,8 +58,10 @@ export async function httpServer(host: Host, answering: Answering, modules: read
     boundBody(request, Number(request.headers['content-length'] ?? 0));
     return payload;
   });
-  fastify.addHook('onResponse', async (request: FastifyRequest, reply: FastifyReply) => {
-    requestsSeen(host).observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+  const seen = requestsSeen(host);
+  fastify.addHook('onResponse', (request: FastifyRequest, reply: FastifyReply, done) => {
+    seen.observe({ method: request.method, route: request.routeOptions.url ?? 'none', status: String(reply.statusCode) }, reply.elapsedTime / 1000);
+    done();
   });
 
   // Errors of hooks and parsers come before any controller: they are answered in the same way, not in Nest's.
@@ -88,7 +90,7 @@ async function identify(host: Host, request: BatonRequest, reply: FastifyReply):
   }
   if (OPEN.test(request.url)) return;
   try {
-    request.caller = { ...(await host.tokens.callerOf(request.headers)), ...ids };
+    request.caller = await host.tokens.callerOf(request.headers, ids);
     crashPoint('http.authenticated');
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
