@@ -29,8 +29,8 @@ const PRESENT = `
 
 const MAX_TRIES = 10;
 
-/** Roles that are granted `WITH INHERIT FALSE, SET TRUE` came with PostgreSQL 16; the embedded one is 18. */
-const OLDEST = 160_000;
+/** The embedded one; `uuidv7()` came with it. */
+const OLDEST = 180_000;
 
 /** The database cannot serve Baton; the message says why and what would. */
 export class DatabaseUnsuitable extends Error {
@@ -96,7 +96,7 @@ async function once(adminDsn: string, passwords: ReadonlyMap<string, string>): P
 
 async function refuseOld(client: Client): Promise<void> {
   const { rows } = await client.query<{ number: number; name: string }>(`SELECT current_setting('server_version_num')::int AS number, current_setting('server_version') AS name`);
-  if (rows[0]!.number < OLDEST) throw new DatabaseUnsuitable(`Baton needs PostgreSQL 16 or newer; DATABASE_URL leads to ${rows[0]!.name}.`);
+  if (rows[0]!.number < OLDEST) throw new DatabaseUnsuitable(`Baton needs PostgreSQL 18 or newer; DATABASE_URL leads to ${rows[0]!.name}.`);
 }
 
 async function storedPasswords(client: Client, roleNames: readonly string[]): Promise<Map<string, string>> {
