@@ -9,16 +9,9 @@ async function restOf(pulse: Pulse): Promise<number> {
   return performance.now() - began;
 }
 
-/** A pulse that has come to rest: nothing was found for a while. */
-async function quiet(): Promise<Pulse> {
-  const pulse = new Pulse(PACE);
-  for (let n = 0; n < 7; n++) await pulse.rest();
-  return pulse;
-}
-
 describe('The rhythm of a worker that polls', () => {
   it('rests long after work that it was rung for: the next will ring too', async () => {
-    const pulse = await quiet();
+    const pulse = new Pulse(PACE);
     pulse.ring();
     expect(await restOf(pulse)).toBeLessThan(100);
     pulse.worked();
@@ -26,7 +19,7 @@ describe('The rhythm of a worker that polls', () => {
   });
 
   it('looks again soon after work that nobody rang for', async () => {
-    const pulse = await quiet();
+    const pulse = new Pulse(PACE);
     expect(await restOf(pulse)).toBeGreaterThan(250);
     pulse.worked();
     expect(await restOf(pulse)).toBeLessThan(100);
@@ -34,7 +27,7 @@ describe('The rhythm of a worker that polls', () => {
   });
 
   it('waits for a ring without using it up', async () => {
-    const pulse = await quiet();
+    const pulse = new Pulse(PACE);
     expect(await pulse.rings(1)).toBe(false);
     setTimeout(() => pulse.ring(), 5);
     expect(await pulse.rings(5000)).toBe(true);

@@ -25,7 +25,7 @@ export class Pulse {
   private lookedAt = -Infinity;
 
   constructor(private readonly pace: Pace = PACE) {
-    this.pause = pace.shortest;
+    this.pause = pace.idle;
   }
 
   /** There may be work: ends the present rest, or skips the next one. */

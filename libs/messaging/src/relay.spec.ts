@@ -104,7 +104,6 @@ describe('The relay', () => {
     const running = new Relay({ database, schema: 'referrals', transport });
     relays.push(running.start());
     await eventually(() => asked.length > 0);
-    await sleep(100);
     asked.length = 0;
     await write(['a', 1]);
     await eventually(async () => (await outbox()).length === 0);
@@ -119,7 +118,6 @@ describe('The relay', () => {
     const running = new Relay({ database, schema: 'referrals', transport });
     relays.push(running.start());
     await eventually(() => asked.length > 0);
-    await sleep(100);
     asked.length = 0;
     for (const version of [1, 2, 3]) {
       await write(['a', version]);
