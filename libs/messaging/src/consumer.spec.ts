@@ -4,7 +4,9 @@ import { statement, type Tx } from '@baton/postgres';
 import { eventually } from '@baton/testing';
 import { Consumer } from './consumer.js';
 import { trimInbox } from './inbox.js';
+import { Forgotten, LIFE } from './life.js';
 import { countParked } from './parked.js';
+import { gate } from './spec/gate.js';
 import { ACCEPTED, recorder, travelling, twoServices, type TwoServices } from './spec/two-services.js';
 import type { Received } from './transport.js';
 
@@ -41,6 +43,53 @@ describe('A consumer', () => {
     await under.handle(batchOf(one, two, three));
     expect(await effects()).toEqual(['a:1', 'a:2', 'b:1']);
     expect(under.status()).toMatchObject({ handled: 3, duplicates: 3 });
+  });
+
+  it('gives an event that comes again among fresh ones no second effect, and the fresh ones theirs', async () => {
+    const [one, two, three] = [travelling('a', 1), travelling('b', 1), travelling('a', 2)];
+    const begun: string[] = [];
+    const under = consumer(applies(({ key, version }) => void begun.push(`${key}:${version}`)));
+    await under.handle(batchOf(one));
+    await under.handle(batchOf(two, one, three));
+    expect(await effects()).toEqual(['a:1', 'b:1', 'a:2']);
+    expect(under.status()).toMatchObject({ handled: 3, duplicates: 1 });
+    // The batch was taken for fresh and begun; that was undone, and it was done once more with what was fresh.
+    expect(begun).toEqual(['a:1', 'b:1', 'b:1', 'a:2']);
+    await under.handle(batchOf(one, two));
+    expect(begun).toHaveLength(4);
+  });
+
+  it('undoes what it began when another instance turns out to have handled the event, even if the handler stumbled over that', async () => {
+    const event = travelling('a', 1);
+    const [begun, handled] = [gate(), gate()];
+    // Another instance is handling it, and commits once this one has begun.
+    const other = services.consent.transaction(async (tx) => {
+      await tx.query(statement(`INSERT INTO consent.inbox (consumer, event_id) VALUES ('consent', $1)`), [event.id]);
+      handled.open();
+      await begun.opened;
+      await eventually(async () => (await services.test.admin(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)).length > 0);
+    });
+    await handled.opened;
+    const under = consumer(async (tx, { key, version }) => {
+      begun.open();
+      await tx.query(effect, [key, version]);
+      throw new Poison();
+    });
+    await Promise.all([under.handle(batchOf(event)), other]);
+    expect(await effects()).toEqual([]);
+    expect(await under.parked()).toEqual([]);
+    expect(under.status()).toMatchObject({ handled: 0, duplicates: 1, parked: 0 });
+  });
+
+  it('has no effect when the database has recovered from a crash since the position was learnt', async () => {
+    const under = consumer(applies());
+    const batch = batchOf(travelling('a', 1));
+    await expect(under.handle(batch, 'another life')).rejects.toThrow(Forgotten);
+    expect(await effects()).toEqual([]);
+    expect(await under.parked()).toEqual([]);
+    const [now] = await services.test.admin<{ life: string }>(`SELECT ${LIFE} AS life`);
+    await under.handle(batch, now!.life);
+    expect(await effects()).toEqual(['a:1']);
   });
 
   it('applies an event once when two instances get it at the same time', async () => {

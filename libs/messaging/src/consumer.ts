@@ -4,7 +4,7 @@ import { crashPoint } from '@baton/kernel';
 import type { Database, Schema, Tx } from '@baton/postgres';
 import { majorOf, orderKey } from './envelope.js';
 import { errorClass, passes } from './failure.js';
-import { admit, isShut } from './inbox.js';
+import { admit, isShut, type Admitted } from './inbox.js';
 import { discardParked, listParked, park, shutKey, type Parked, type ParkedKey } from './parked.js';
 import { redrive, type Redriven } from './redrive.js';
 import type { Lag, MemberStatus, Received, Subscribed, Transport } from './transport.js';
@@ -16,7 +16,10 @@ export type Handler = (tx: Tx, event: BatonEvent) => Promise<void>;
 export type Handlers = Readonly<Record<string, Handler>>;
 
 export interface ConsumerOptions {
-  /** The consuming service's own connection and schema (made with `inboxTables`). */
+  /**
+   * The consuming service's own connection and schema (made with `inboxTables`). It may commit lazily where the transport says in
+   * which life of the database its positions were learnt (PostgresTransport does).
+   */
   readonly database: Database;
   readonly schema: Schema;
   readonly transport: Transport;
@@ -47,6 +50,20 @@ export interface ConsumerStatus extends MemberStatus {
   readonly latencyMs: number;
 }
 
+/** Events that are handled in one transaction, and the life of the database in which the position behind them was learnt. */
+interface Batch {
+  readonly events: readonly Received[];
+  readonly life: string | undefined;
+}
+
+interface Done {
+  readonly handled: number;
+  readonly parked: number;
+}
+
+/** Rolls a transaction back that took its events for fresh. */
+class NotAllFresh extends Error {}
+
 const TRIES = 3;
 const TRY_AGAIN_MS = 20;
 
@@ -60,6 +77,8 @@ export async function consume(options: ConsumerOptions): Promise<Consumer> {
 /** A service's consumer of events. */
 export class Consumer {
   private membership: Subscribed | undefined;
+  /** Something of the last batch had come before, or was parked: so it goes in stretches. */
+  private repeating = false;
   private readonly counts = { handled: 0, duplicates: 0, parked: 0, unknown: 0, newerMajor: 0, latencyMs: 0 };
 
   constructor(private readonly options: ConsumerOptions) {}
@@ -69,7 +88,7 @@ export class Consumer {
     this.membership = await transport.subscribe({
       group,
       topics: topics ?? [...new Set(Object.keys(handlers).map((type) => eventContract(type).topic))],
-      handle: (batch) => this.handle(batch),
+      handle: (batch, life) => this.handle(batch, life),
       batchSize,
       concurrency,
     });
@@ -107,15 +126,18 @@ export class Consumer {
     await this.membership?.close();
   }
 
-  /** Handles a batch in one transaction; if something in it fails, one by one, so that only the failing key is parked. */
-  async handle(batch: readonly Received[]): Promise<void> {
-    const known = batch.filter(({ event }) => this.knows(event));
+  /**
+   * Handles a batch in one transaction; if something in it fails, one by one, so that only the failing key is parked.
+   * @param life of the database in which the position behind the batch was learnt
+   */
+  async handle(events: readonly Received[], life?: string): Promise<void> {
+    const known = events.filter(({ event }) => this.knows(event));
     if (known.length === 0) return;
     try {
-      await this.apply(known);
+      await this.apply({ events: known, life });
     } catch (error) {
       if (passes(error)) throw error;
-      for (const one of known) await this.applyOrPark(one);
+      for (const one of known) await this.applyOrPark(one, life);
     }
   }
 
@@ -131,49 +153,95 @@ export class Consumer {
     return false;
   }
 
-  private async apply(batch: readonly Received[]): Promise<void> {
-    const { database, schema, group, handlers } = this.options;
-    const done = await database.transaction(async (tx) => {
-      const admitted = await admit(tx, schema, group, batch);
+  private async apply(batch: Batch): Promise<void> {
+    const done = (this.repeating ? undefined : await this.applyAsFresh(batch)) ?? (await this.applyAdmitted(batch));
+    crashPoint('consumer.committed');
+    const { events } = batch;
+    this.repeating = done.handled < events.length;
+    this.counts.handled += done.handled;
+    this.counts.parked += done.parked;
+    this.counts.duplicates += events.length - done.handled - done.parked;
+    this.counts.latencyMs = Math.max(0, Date.now() - Date.parse(events.at(-1)!.event.time));
+  }
+
+  /**
+   * Takes the batch for fresh, as it nearly always is: its inbox rows go out with what the first handler asks first, and are heard
+   * before anything else is done. @returns undefined if it was not all fresh: nothing of it stays then
+   */
+  private async applyAsFresh(batch: Batch): Promise<Done | undefined> {
+    const events = [...new Map(batch.events.map((one) => [one.event.id, one])).values()];
+    try {
+      return await this.options.database.transaction(async (tx) => {
+        const [admission, first] = await Promise.allSettled([this.admit(tx, batch), this.effect(tx, events[0]!)]);
+        const { fresh, shut } = valueOf(admission);
+        if (fresh.length < events.length || shut.size > 0) throw new NotAllFresh();
+        valueOf(first);
+        for (const one of events.slice(1)) await this.effect(tx, one);
+        return effectsDone({ handled: events.length, parked: 0 });
+      });
+    } catch (error) {
+      if (error instanceof NotAllFresh) return undefined;
+      throw error;
+    }
+  }
+
+  /** Hears first what of the batch is fresh, and what of that waits behind a parked event. */
+  private applyAdmitted(batch: Batch): Promise<Done> {
+    const { database, schema, group } = this.options;
+    return database.transaction(async (tx) => {
+      const admitted = await this.admit(tx, batch);
       const behind = admitted.fresh.filter((one) => isShut(admitted, one));
       const flowing = admitted.fresh.filter((one) => !isShut(admitted, one));
       if (behind.length > 0) await park(tx, schema, group, behind);
-      for (const { event } of flowing) await handlers[event.type]!(tx, event);
-      crashPoint('consumer.effect-done');
-      crashPoint('consumer.before-commit');
-      return { handled: flowing.length, parked: behind.length };
+      for (const one of flowing) await this.effect(tx, one);
+      return effectsDone({ handled: flowing.length, parked: behind.length });
     });
-    crashPoint('consumer.committed');
-    this.counts.handled += done.handled;
-    this.counts.parked += done.parked;
-    this.counts.duplicates += batch.length - done.handled - done.parked;
-    this.counts.latencyMs = Math.max(0, Date.now() - Date.parse(batch.at(-1)!.event.time));
   }
 
-  private async applyOrPark(one: Received): Promise<void> {
+  private admit(tx: Tx, { events, life }: Batch): Promise<Admitted> {
+    return admit(tx, this.options.schema, this.options.group, events, life);
+  }
+
+  private async effect(tx: Tx, { event }: Received): Promise<void> {
+    await this.options.handlers[event.type]!(tx, event);
+  }
+
+  private async applyOrPark(one: Received, life: string | undefined): Promise<void> {
     const tries = this.options.tries ?? TRIES;
     for (let attempt = 1; ; attempt++) {
       try {
-        return await this.apply([one]);
+        return await this.apply({ events: [one], life });
       } catch (error) {
         if (passes(error)) throw error;
-        if (attempt >= tries) return this.park(one, { error: errorClass(error), attempts: attempt });
+        if (attempt >= tries) return this.park({ events: [one], life }, { error: errorClass(error), attempts: attempt });
         await sleep(TRY_AGAIN_MS * attempt);
       }
     }
   }
 
-  private async park(one: Received, failure: { error: string; attempts: number }): Promise<void> {
+  private async park(batch: Batch, failure: { error: string; attempts: number }): Promise<void> {
     const { database, schema, group } = this.options;
-    const { topic, key } = one.event;
+    const { event } = batch.events[0]!;
     const parked = await database.transaction(async (tx) => {
-      const { fresh, shut } = await admit(tx, schema, group, [one]);
+      const { fresh, shut } = await this.admit(tx, batch);
       if (fresh.length === 0) return 0;
-      if (!shut.has(orderKey(one.event))) await shutKey(tx, schema, { consumer: group, topic, key }, failure);
+      if (!shut.has(orderKey(event))) await shutKey(tx, schema, { consumer: group, topic: event.topic, key: event.key }, failure);
       await park(tx, schema, group, fresh);
       return 1;
     });
     crashPoint('consumer.parking-committed');
     this.counts.parked += parked;
   }
+}
+
+/** The last thing before COMMIT. */
+function effectsDone(done: Done): Done {
+  crashPoint('consumer.effect-done');
+  crashPoint('consumer.before-commit');
+  return done;
+}
+
+function valueOf<T>(settled: PromiseSettledResult<T>): T {
+  if (settled.status === 'rejected') throw settled.reason;
+  return settled.value;
 }

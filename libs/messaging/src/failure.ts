@@ -1,12 +1,14 @@
 import { Refused } from '@baton/kernel';
 import { brokenConstraint, isRetryable, isUnavailable, sqlState } from '@baton/postgres';
+import { Forgotten } from './life.js';
 
 /**
  * Does it pass by itself? Then the event is tried again for as long as it takes and never parked: a database or
- * dependency that is away, a lock that could not be had, a full disk. Everything else is the event's own trouble.
+ * dependency that is away or has just recovered, a lock that could not be had, a full disk. Everything else is the event's own trouble.
  */
 export function passes(error: unknown): boolean {
   if (error instanceof Refused) return ['unavailable', 'throttled', 'too-early'].includes(error.kind);
+  if (error instanceof Forgotten) return true;
   const state = sqlState(error) ?? '';
   return isRetryable(error) || isUnavailable(error) || state.startsWith('53') || ['55P03', '25P03'].includes(state);
 }

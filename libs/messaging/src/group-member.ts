@@ -28,7 +28,7 @@ const slotOf = (at: { readonly topic: string; readonly partition: number }): str
 const unlock = (at: Partition): void => void (at.busy = false);
 
 /** Positions are stored at most this often, in milliseconds. */
-const STORE_EVERY_MS = 50;
+const STORE_EVERY_MS = 200;
 
 /** A member of a consumer group on the log in PostgreSQL: holds its share of the partitions and feeds their events to the handler. */
 export class GroupMember implements Subscribed {
@@ -38,6 +38,8 @@ export class GroupMember implements Subscribed {
   private readonly timer: NodeJS.Timeout;
   private readonly unwatch: () => Promise<void>;
   private aliveUntil = 0;
+  /** Life of the database in which all that is held was claimed. */
+  private life = '';
   private living: Promise<void> | undefined;
   private closing: Promise<void> | undefined;
   private failing = 0;
@@ -90,9 +92,10 @@ export class GroupMember implements Subscribed {
     const asked = performance.now();
     const census = await this.positions.signOfLife();
     this.aliveUntil = asked + this.ttl;
+    if (census.life !== this.life) this.beginLife(census.life);
     const still = new Map(census.mine.map((at) => [slotOf(at), at.epoch]));
     for (const [slot, at] of this.held) if (still.get(slot) !== at.epoch) this.held.delete(slot);
-    // Held by name only: a release or an answer got lost on the way.
+    // Held by name only: a release or an answer got lost on the way, or the database recovered from a crash.
     const strays = census.mine.filter((at) => !this.held.has(slotOf(at)));
     if (strays.length > 0) await this.positions.release(strays);
     const unmet = census.topics.filter((topic) => topic.partitions === 0).map((topic) => topic.topic);
@@ -107,8 +110,16 @@ export class GroupMember implements Subscribed {
     }
     await this.letGo();
     if (wanted.size === 0 || this.closing) return;
-    for (const at of await this.positions.claim(wanted)) this.held.set(slotOf(at), { ...at, busy: false, leaving: false });
+    const claimed = await this.positions.claim(wanted);
+    for (const { life, ...at } of claimed) if (life === this.life) this.held.set(slotOf(at), { ...at, busy: false, leaving: false });
     this.pulses.forEach((pulse) => pulse.ring());
+  }
+
+  /** What was reached in another life may be undone: everything is claimed anew, at the positions that the database remembers. */
+  private beginLife(life: string): void {
+    this.life = life;
+    this.held.clear();
+    this.reached.clear();
   }
 
   private async letGo(): Promise<void> {
@@ -124,11 +135,12 @@ export class GroupMember implements Subscribed {
     const limit = this.subscription.batchSize ?? 500;
     while (!this.closing) {
       const mine = this.free(worker);
+      const { life } = this;
       pulse.look();
       try {
         const entries = mine.length > 0 ? await this.log.read(mine, limit) : [];
         if (entries.length > 0 && !this.closing) {
-          await this.handle(entries, new Map(mine.map((at) => [slotOf(at), at])));
+          await this.handle(entries, new Map(mine.map((at) => [slotOf(at), at])), life);
           pulse.worked();
         }
         mine.forEach(unlock);
@@ -137,6 +149,7 @@ export class GroupMember implements Subscribed {
         else if (entries.length < limit) await pulse.gather();
       } catch {
         mine.forEach(unlock);
+        void this.live();
         await pulse.backOff(++this.failing);
       }
       mine.forEach(unlock);
@@ -145,9 +158,9 @@ export class GroupMember implements Subscribed {
   }
 
   /** Hands a batch over; the positions behind it are stored soon. */
-  private async handle(entries: readonly LogEntry[], mine: ReadonlyMap<string, Partition>): Promise<void> {
+  private async handle(entries: readonly LogEntry[], mine: ReadonlyMap<string, Partition>, life: string): Promise<void> {
     crashPoint('consumer.fetched');
-    await this.subscription.handle(entries.map(received));
+    await this.subscription.handle(entries.map(received), life);
     for (const { event, partition, offset } of entries) {
       const at = mine.get(slotOf({ topic: event.topic, partition }))!;
       this.missed += offset - at.next;
@@ -175,12 +188,13 @@ export class GroupMember implements Subscribed {
 
   /** Stores the positions that were reached, under the epochs their partitions were claimed with. */
   private async store(): Promise<void> {
-    const reached = [...this.reached];
-    if (reached.length === 0) return;
+    // What is held no more was claimed by another member, or in another life of the database.
+    const reached = [...this.reached].filter((at) => this.held.get(slotOf(at)) === at);
     this.reached.clear();
+    if (reached.length === 0) return;
     this.storedAt = performance.now();
     try {
-      const stored = new Set((await this.positions.commit(reached)).map(slotOf));
+      const stored = new Set((await this.positions.commit(reached, this.life)).map(slotOf));
       crashPoint('consumer.offset-stored');
       for (const at of reached) if (!stored.has(slotOf(at)) && this.held.get(slotOf(at)) === at) this.held.delete(slotOf(at));
     } catch (error) {
@@ -204,7 +218,6 @@ export class GroupMember implements Subscribed {
     await Promise.all([...this.workers, this.living, this.unwatch()]);
     await this.storing;
     const all = [...this.held.values()];
-    this.held.clear();
     try {
       await this.store();
       if (all.length > 0) await this.positions.release(all);
@@ -212,5 +225,6 @@ export class GroupMember implements Subscribed {
     } catch {
       // The database is away: leases and membership run out by themselves.
     }
+    this.held.clear();
   }
 }

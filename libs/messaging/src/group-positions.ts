@@ -1,6 +1,7 @@
 import { crashPoint } from '@baton/kernel';
 import type { Database, Schema } from '@baton/postgres';
 import { publisherOf } from './envelope.js';
+import { LIFE } from './life.js';
 import type { Position } from './log.js';
 import { perSchema } from './per-schema.js';
 import { statement } from '@baton/postgres';
@@ -8,6 +9,11 @@ import { statement } from '@baton/postgres';
 /** A partition that a member holds: how far the group is, and the epoch that lets it move that. */
 export interface Held extends Position {
   readonly epoch: number;
+}
+
+/** What was claimed, and in which life of the database. */
+export interface Claimed extends Held {
+  readonly life: string;
 }
 
 /** Who a member is. */
@@ -21,6 +27,8 @@ export interface Membership {
 
 /** What a member learns with each sign of life. */
 export interface Census {
+  /** Life of the database. If it is another one than before, what was handled and stored since a while may be undone. */
+  readonly life: string;
   /** Partitions it holds, renewed. */
   readonly mine: readonly { topic: string; partition: number; epoch: number }[];
   /** Partitions known of each of its topics, and how many other members live that read the topic. */
@@ -38,7 +46,7 @@ const signOfLife = perSchema(
       UPDATE ${schema}.consumer_offset SET until = clock_timestamp() + $4::int * interval '1 ms'
       WHERE grp = $1::text AND holder = $2::uuid RETURNING topic, partition, epoch
     )
-    SELECT (SELECT coalesce(json_agg(renewed), '[]') FROM renewed) AS mine,
+    SELECT ${LIFE} AS life, (SELECT coalesce(json_agg(renewed), '[]') FROM renewed) AS mine,
       (SELECT json_agg(json_build_object('topic', t,
         'partitions', (SELECT count(*) FROM ${schema}.consumer_offset o WHERE o.grp = $1::text AND o.topic = t),
         'others', (SELECT count(*) FROM ${schema}.consumer_member m WHERE m.grp = $1::text AND m.topic = t AND m.member <> $2::uuid AND m.until > clock_timestamp())))
@@ -55,13 +63,13 @@ const claim = perSchema(
     )
     UPDATE ${schema}.consumer_offset o SET holder = $2::uuid, epoch = o.epoch + 1, until = clock_timestamp() + $3::int * interval '1 ms'
     FROM free WHERE o.grp = $1::text AND o.topic = free.topic AND o.partition = free.partition
-    RETURNING o.topic, o.partition::int AS partition, o.next, o.epoch::float8 AS epoch`,
+    RETURNING o.topic, o.partition::int AS partition, o.next, o.epoch::float8 AS epoch, ${LIFE} AS life`,
 );
 
 const commit = perSchema(
   (schema) => `UPDATE ${schema}.consumer_offset o SET next = p.next
     FROM unnest($3::text[], $4::int[], $5::bigint[], $6::bigint[]) AS p(topic, partition, next, epoch)
-    WHERE o.grp = $1::text AND o.holder = $2::uuid AND o.topic = p.topic AND o.partition = p.partition AND o.epoch = p.epoch
+    WHERE o.grp = $1::text AND o.holder = $2::uuid AND o.topic = p.topic AND o.partition = p.partition AND o.epoch = p.epoch AND $7::text = ${LIFE}
     RETURNING o.topic, o.partition::int AS partition`,
 );
 
@@ -99,15 +107,18 @@ export class GroupPositions {
   }
 
   /** Takes partitions that nobody holds or whose holder fell silent. */
-  async claim(wanted: ReadonlyMap<string, number>): Promise<Held[]> {
+  async claim(wanted: ReadonlyMap<string, number>): Promise<Claimed[]> {
     const { group, member, ttl } = this.who;
-    const rows = await this.database.query<Omit<Held, 'next'> & { next: string }>(claim(this.schema), [group, member, ttl, [...wanted.keys()], [...wanted.values()]]);
+    const rows = await this.database.query<Omit<Claimed, 'next'> & { next: string }>(claim(this.schema), [group, member, ttl, [...wanted.keys()], [...wanted.values()]]);
     crashPoint('consumer.partitions-claimed');
     return rows.map((row) => ({ ...row, next: Number(row.next) }));
   }
 
-  /** Stores positions. @returns the partitions whose position was moved: the others belong to another member by now */
-  async commit(positions: readonly Held[]): Promise<readonly { topic: string; partition: number }[]> {
+  /**
+   * Stores positions, in the life of the database in which they were reached: the next one may have forgotten what lies before them.
+   * @returns the partitions whose position was moved: the others belong to another member by now, or are to be claimed anew
+   */
+  async commit(positions: readonly Held[], life: string): Promise<readonly { topic: string; partition: number }[]> {
     return this.database.query(commit(this.schema), [
       this.who.group,
       this.who.member,
@@ -115,6 +126,7 @@ export class GroupPositions {
       positions.map((at) => at.partition),
       positions.map((at) => at.next),
       positions.map((at) => at.epoch),
+      life,
     ]);
   }
 

@@ -1,6 +1,7 @@
 import { crashPoint } from '@baton/kernel';
 import type { Database, Schema, Tx } from '@baton/postgres';
 import { orderKey } from './envelope.js';
+import { Forgotten, LIFE } from './life.js';
 import { perSchema } from './per-schema.js';
 import type { Received } from './transport.js';
 
@@ -10,7 +11,7 @@ const note = perSchema(
     ), shut AS (
       SELECT topic, key FROM ${schema}.parked_key WHERE consumer = $1::text AND key = ANY($3::text[]) ORDER BY topic, key FOR UPDATE
     )
-    SELECT (SELECT coalesce(array_agg(event_id::text), '{}') FROM fresh) AS fresh, (SELECT coalesce(array_agg(topic || ' ' || key), '{}') FROM shut) AS shut`,
+    SELECT (SELECT coalesce(array_agg(event_id::text), '{}') FROM fresh) AS fresh, (SELECT coalesce(array_agg(topic || ' ' || key), '{}') FROM shut) AS shut, ${LIFE} AS life`,
 );
 
 const lookAgain = perSchema(
@@ -28,12 +29,15 @@ export interface Admitted {
 /**
  * Writes the inbox rows of a batch, in the transaction of its effects: an event that another delivery has handled, or is
  * handling right now (this waits for it), is not fresh.
+ * @param life of the database in which the position behind the batch was learnt, if positions are kept there
+ * @throws Forgotten if the database is in another life
  */
-export async function admit(tx: Tx, schema: Schema, consumer: string, batch: readonly Received[]): Promise<Admitted> {
+export async function admit(tx: Tx, schema: Schema, consumer: string, batch: readonly Received[], life?: string): Promise<Admitted> {
   const ids = [...new Set(batch.map(({ event }) => event.id))];
   const keys = [...new Set(batch.map(({ event }) => event.key))];
-  const [row] = await tx.query<{ fresh: string[]; shut: string[] }>(note(schema), [consumer, ids, keys]);
+  const [row] = await tx.query<{ fresh: string[]; shut: string[]; life: string }>(note(schema), [consumer, ids, keys]);
   crashPoint('consumer.inbox-written');
+  if (life !== undefined && row!.life !== life) throw new Forgotten();
   const left = new Set(row!.fresh);
   // Somebody else handled part of it: what they parked may have been committed after this statement's snapshot was taken.
   const shut = left.size < ids.length ? (await tx.query<{ aggregate: string }>(lookAgain(schema), [consumer, keys])).map(({ aggregate }) => aggregate) : row!.shut;

@@ -2,12 +2,17 @@ import { eventually } from '@baton/testing';
 import { hearOthers } from './across-processes.js';
 import { onRing } from './doorbell.js';
 import { partitionOf } from './envelope.js';
-import { GroupPositions, type Held } from './group-positions.js';
+import { GroupPositions, type Claimed } from './group-positions.js';
+import { Forgotten, LIFE } from './life.js';
 import { LogAppender, readHeads, readLog } from './log.js';
 import { trimLog } from './log-retention.js';
 import { PostgresTransport } from './postgres-transport.js';
 import { TOPIC, travelling, twoServices, type TwoServices } from './spec/two-services.js';
 import { PARTITIONS } from './tables.js';
+import type { Received } from './transport.js';
+
+/** What a crash does to what tells one life from another. */
+const RECOVERED = `SELECT pg_stat_reset_shared('bgwriter')`;
 
 describe('The log in PostgreSQL', () => {
   let services: TwoServices;
@@ -65,12 +70,43 @@ describe('The log in PostgreSQL', () => {
     ) as [GroupPositions, GroupPositions];
     await late.discover([TOPIC]);
     const [held] = (await late.claim(new Map([[TOPIC, PARTITIONS]]))).filter(({ partition }) => partition === 0);
-    let taken: Held | undefined;
+    let taken: Claimed | undefined;
     await eventually(async () => ([taken] = await next.claim(new Map([[TOPIC, 1]]))).length > 0);
     expect(taken?.partition).toBe(0);
-    expect(await next.commit([{ ...taken!, next: 7 }])).toHaveLength(1);
-    expect(await late.commit([{ ...held!, next: 3 }])).toEqual([]);
+    expect(await next.commit([{ ...taken!, next: 7 }], taken!.life)).toHaveLength(1);
+    expect(await late.commit([{ ...held!, next: 3 }], held!.life)).toEqual([]);
     expect(await services.test.admin(`SELECT next FROM consent.consumer_offset WHERE partition = 0`)).toEqual([{ next: '7' }]);
+  });
+
+  it('does not let a member store what it reached in another life of the database', async () => {
+    const positions = new GroupPositions(services.consent, 'consent', { group: 'g', member: '018f0000-0000-7000-8000-000000000003', topics: [TOPIC], ttl: 3000 });
+    await positions.discover([TOPIC]);
+    const [held] = await positions.claim(new Map([[TOPIC, 1]]));
+    await services.test.admin(RECOVERED);
+    expect(await positions.commit([{ ...held!, next: 3 }], held!.life)).toEqual([]);
+    const [again] = await positions.claim(new Map([[TOPIC, 1]]));
+    expect(await positions.commit([{ ...again!, next: 3 }], again!.life)).toHaveLength(1);
+  });
+
+  it('gives a group again what the database has forgotten of it in a crash, before anything newer', async () => {
+    const transport = new PostgresTransport({ database: services.referrals, schema: 'referrals' });
+    const consuming = new PostgresTransport({ database: services.consent, schema: 'consent', leaseMs: 300 });
+    const versions: number[] = [];
+    const handle = async (batch: readonly Received[], learntIn?: string): Promise<void> => {
+      const [now] = await services.test.admin<{ life: string }>(`SELECT ${LIFE} AS life`);
+      // As the inbox does: an effect belongs to the life in which the position was learnt.
+      if (now!.life !== learntIn) throw new Forgotten();
+      versions.push(...batch.map(({ event }) => event.version));
+    };
+    await consuming.subscribe({ group: 'crash', topics: [TOPIC], handle });
+    await transport.publish([travelling('a', 1), travelling('a', 2)]);
+    await eventually(async () => (await consuming.lag('crash')).every(({ events }) => events === 0) && versions.length === 2);
+    await services.test.admin(`${RECOVERED}; UPDATE consent.consumer_offset SET next = next - 1 WHERE grp = 'crash' AND next > 0`);
+    await transport.publish([travelling('a', 3)]);
+    await eventually(() => versions.length === 4);
+    expect(versions).toEqual([1, 2, 2, 3]);
+    await eventually(async () => (await consuming.lag('crash')).every(({ events }) => events === 0));
+    await consuming.close();
   });
 
   it('forgets what is older than it is told to keep, and a group that had not read it counts what it missed', async () => {

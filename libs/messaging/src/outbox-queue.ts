@@ -1,4 +1,4 @@
-import type { Database, Schema } from '@baton/postgres';
+import type { Ask, Schema } from '@baton/postgres';
 import { EVENT_COLUMNS, orderKey, type EventRow } from './envelope.js';
 import { perSchema } from './per-schema.js';
 
@@ -15,9 +15,20 @@ const read = perSchema(
     WHERE o.seq > $1::bigint ORDER BY o.seq LIMIT $2::int`,
 );
 
-/** Rows in the order of their sequence, from behind one on. */
-export const readOutbox = (database: Database, schema: Schema, after: string, limit: number): Promise<OutboxRow[]> =>
-  database.query<OutboxRow>(read(schema), [after, limit]);
+/** Asks for {@link OutboxRow}s in the order of their sequence, from behind one on. */
+export const readOutbox = (schema: Schema, after: string, limit: number): Ask => [read(schema), [after, limit]];
+
+/** What was sent under a lease and is not removed yet. */
+export interface Sent {
+  readonly holder: string;
+  readonly epoch: number;
+  readonly rows: readonly OutboxRow[];
+}
+
+/** Answer to {@link settleOutbox}: 0 when another leader has taken over, and nothing was changed. */
+export interface Settled {
+  readonly mine: number;
+}
 
 // The lease row is locked first: a takeover waits for this, or this sees the new epoch and does nothing.
 const settle = perSchema(
@@ -33,21 +44,8 @@ const settle = perSchema(
     SELECT count(*)::int AS mine FROM mine`,
 );
 
-/**
- * Removes what was sent and notes the last version sent of each aggregate, in one statement, if the lease is still of this epoch.
- * @returns false when another leader has taken over: nothing was changed then
- */
-export async function settleOutbox(database: Database, schema: Schema, lease: { holder: string; epoch: number }, sent: readonly OutboxRow[]): Promise<boolean> {
-  const last = new Map<string, OutboxRow>();
-  for (const row of sent) last.set(orderKey(row), row);
-  const newest = [...last.values()];
-  const [answer] = await database.query<{ mine: number }>(settle(schema), [
-    lease.holder,
-    lease.epoch,
-    sent.map((row) => row.seq),
-    newest.map((row) => row.topic),
-    newest.map((row) => row.key),
-    newest.map((row) => row.version),
-  ]);
-  return answer?.mine === 1;
+/** Asks to remove what was sent and to note the last version sent of each aggregate, in one statement, if the lease is still of this epoch. */
+export function settleOutbox(schema: Schema, { holder, epoch, rows }: Sent): Ask {
+  const newest = [...new Map(rows.map((row) => [orderKey(row), row])).values()];
+  return [settle(schema), [holder, epoch, rows.map((row) => row.seq), newest.map((row) => row.topic), newest.map((row) => row.key), newest.map((row) => row.version)]];
 }

@@ -10,8 +10,10 @@ import { LogTails } from './log-tails.js';
 import type { Lag, ReplayRequest, Subscribed, Subscription, Transport } from './transport.js';
 
 export interface PostgresTransportOptions {
-  /** The service's own connection: appends to its log, reads the published views of others, keeps its groups' positions. */
+  /** The service's own connection, by which it appends to its log: it must commit durably, since what was appended is kept in memory too. */
   readonly database: Database;
+  /** The service's own connection for its groups' positions and leases, which may commit lazily. `database` if left out. */
+  readonly background?: Database;
   /** The service's schema, made with `logTables` (to publish) and `inboxTables` (to subscribe). */
   readonly schema: Schema;
   /** What the process reads in common; give the same to all services of a process. Made if left out. */
@@ -39,9 +41,9 @@ export class PostgresTransport implements Transport {
   }
 
   async subscribe(subscription: Subscription): Promise<Subscribed> {
-    const { database, schema } = this.options;
+    const { database, background = database, schema } = this.options;
     const ttl = this.options.leaseMs ?? 3000;
-    const positions = new GroupPositions(database, schema, { group: subscription.group, topics: subscription.topics, member: newId(), ttl });
+    const positions = new GroupPositions(background, schema, { group: subscription.group, topics: subscription.topics, member: newId(), ttl });
     await positions.discover(subscription.topics);
     const member = new GroupMember(subscription, positions, this.tails, ttl);
     this.members.add(member);

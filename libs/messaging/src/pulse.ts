@@ -1,4 +1,4 @@
-/** Milliseconds between looks: shortest, longest while there was work within the last second, longest when idle. */
+/** Milliseconds between looks: shortest, longest within a second of work that nobody rang for, longest otherwise. */
 export interface Pace {
   readonly shortest: number;
   readonly busy: number;
@@ -9,18 +9,23 @@ export interface Pace {
 
 export const PACE: Pace = { shortest: 5, busy: 50, idle: 1000, apart: 5 };
 
-/** Rhythm of a worker that polls: quick while there is work, slow when idle, at once when rung. */
+/**
+ * Rhythm of a worker that polls: at once when rung, slow otherwise. Work that nobody rang for shows that somebody works who does
+ * not ring (another process): for a while it looks quickly then.
+ */
 export class Pulse {
   private rung = false;
+  /** The last rest was ended or skipped by a ring. */
+  private called = false;
   private stopped = false;
   private endRest: (() => void) | undefined;
   private endBackOff: (() => void) | undefined;
   private pause: number;
-  private lastWork = -Infinity;
+  private lastFound = -Infinity;
   private lookedAt = -Infinity;
 
   constructor(private readonly pace: Pace = PACE) {
-    this.pause = pace.shortest;
+    this.pause = pace.idle;
   }
 
   /** There may be work: ends the present rest, or skips the next one. */
@@ -52,21 +57,32 @@ export class Pulse {
     this.endBackOff = undefined;
   }
 
-  /** Notes that there was work: the next rests are short. */
+  /** Notes that there was work: the next rests are short if nobody rang for it. */
   worked(): void {
-    this.lastWork = performance.now();
+    if (this.called) return;
+    this.lastFound = performance.now();
     this.pause = this.pace.shortest;
+  }
+
+  /** Waits for a ring, so many milliseconds at most. @returns whether it is rung: the next rest is skipped then */
+  async rings(within: number): Promise<boolean> {
+    await this.untilRung(within);
+    return this.rung;
   }
 
   /** Waits until it is rung, or for as long as the rhythm says. */
   async rest(): Promise<void> {
-    if (!this.rung) {
-      await sleep(this.pause, (end) => (this.endRest = end));
-      this.endRest = undefined;
-    }
+    await this.untilRung(this.pause);
+    this.called = this.rung;
     this.rung = false;
-    const longest = performance.now() - this.lastWork < 1000 ? this.pace.busy : this.pace.idle;
+    const longest = performance.now() - this.lastFound < 1000 ? this.pace.busy : this.pace.idle;
     this.pause = Math.min(this.pause * 2, longest);
+  }
+
+  private async untilRung(atMost: number): Promise<void> {
+    if (this.rung) return;
+    await sleep(atMost, (end) => (this.endRest = end));
+    this.endRest = undefined;
   }
 
   /** Waits after a failure; a ring does not shorten it. The n-th failure in a row waits twice as long as the one before, 5 s at most. */

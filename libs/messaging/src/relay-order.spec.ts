@@ -1,5 +1,6 @@
 import type { BatonEvent } from '@baton/contracts';
 import { statement, type Database, type Tx } from '@baton/postgres';
+import { eventually } from '@baton/testing';
 import { writeOutbox } from './outbox.js';
 import { Relay } from './relay.js';
 import { gate } from './spec/gate.js';
@@ -128,7 +129,11 @@ describe('The relay loses nothing and reorders nothing', () => {
     });
 
     it('a cursor by number that stops at the snapshot horizon loses the late row that is written last', async () => {
-      expect(await lateWriterBehindHorizon(services.referrals, naiveRelays.numberBelowHorizon)).toEqual(['early:1']);
+      // Transactions in other databases of the server hold the horizon back too, and hide the loss: it is seen when none of them does.
+      await eventually(async () => {
+        await services.test.admin('TRUNCATE referrals.outbox, referrals.relayed');
+        return (await lateWriterBehindHorizon(services.referrals, naiveRelays.numberBelowHorizon)).join() === 'early:1';
+      }, { within: 20_000 });
       await services.test.admin('TRUNCATE referrals.outbox, referrals.relayed');
       expect((await lateWriterBehindHorizon(services.referrals, ours)).sort()).toEqual(['early:1', 'late:1']);
     });

@@ -1,4 +1,5 @@
-import { statement } from '@baton/postgres';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { statement, type Ask, type Database, type Statement } from '@baton/postgres';
 import { eventually } from '@baton/testing';
 import { hintRelay, outboxCte, writeOutbox } from './outbox.js';
 import { Relay, type HeldBack } from './relay.js';
@@ -97,6 +98,60 @@ describe('The relay', () => {
     expect(transport.seen).toEqual(['a:1', 'a:2']);
   });
 
+  it('reads once for a change that was rung for, and removes it without another look', async () => {
+    const transport = recorder();
+    const { database, asked } = listening(services.referrals);
+    const running = new Relay({ database, schema: 'referrals', transport });
+    relays.push(running.start());
+    await eventually(() => asked.length > 0);
+    asked.length = 0;
+    await write(['a', 1]);
+    await eventually(async () => (await outbox()).length === 0);
+    await sleep(100);
+    expect(asked).toEqual(['read', 'remove']);
+    expect(running.status()).toMatchObject({ sent: 1, outboxAgeMs: 0 });
+  });
+
+  it('removes what it sent in one flight with the next look, if that comes soon', async () => {
+    const transport = recorder();
+    const { database, asked } = listening(services.referrals);
+    const running = new Relay({ database, schema: 'referrals', transport });
+    relays.push(running.start());
+    await eventually(() => asked.length > 0);
+    asked.length = 0;
+    for (const version of [1, 2, 3]) {
+      await write(['a', version]);
+      await eventually(() => transport.seen.length === version);
+    }
+    await eventually(async () => (await outbox()).length === 0);
+    expect(asked).toEqual(['read', 'remove+read', 'remove+read', 'remove']);
+    expect(transport.seen).toEqual(['a:1', 'a:2', 'a:3']);
+  });
+
+  it('does not send again what it could not remove at once', async () => {
+    const transport = recorder();
+    let failures = 2;
+    const { database } = listening(services.referrals, (what) => {
+      if (what.startsWith('remove') && failures-- > 0) throw new Error('connection lost');
+    });
+    relays.push(new Relay({ database, schema: 'referrals', transport }).start());
+    await write(['a', 1]);
+    await eventually(async () => (await outbox()).length === 0);
+    expect(transport.seen).toEqual(['a:1']);
+    expect(failures).toBeLessThan(0);
+  });
+
+  it('finds what was committed elsewhere, without a ring', async () => {
+    const transport = recorder();
+    relay(transport).start();
+    await sleep(100);
+    await services.test.admin(
+      `INSERT INTO referrals.outbox (event_id, topic, key, type, version, correlation_id, causation_id, data)
+       VALUES (gen_random_uuid(), 'baton.referrals.referral', 'elsewhere', 'baton.referrals.referral-accepted.v1', 1, '', '', '{}')`,
+    );
+    await eventually(() => transport.seen.length === 1);
+  });
+
   it('has one leader; another takes over when it is stopped', async () => {
     const [first, second] = [recorder(), recorder()];
     const [one, other] = [relay(first), relay(second)];
@@ -140,6 +195,23 @@ describe('The relay', () => {
     expect(await services.test.admin('SELECT * FROM referrals.relayed')).toEqual([]);
   });
 });
+
+/** A service's connection, and what the relay asks of it, its lease apart. */
+function listening(database: Database, before: (what: string) => void = () => undefined): { database: Database; asked: string[] } {
+  const asked: string[] = [];
+  const nameOf = ({ text }: Statement): string | undefined => (text.includes('DELETE FROM referrals.outbox') ? 'remove' : text.includes('FROM referrals.outbox') ? 'read' : undefined);
+  const note = (...all: Statement[]): void => {
+    const what = all.map(nameOf).filter(Boolean).join('+');
+    if (what === '') return;
+    asked.push(what);
+    before(what);
+  };
+  const heard = {
+    query: async (what: Statement, values: readonly unknown[]) => (note(what), database.query(what, values)),
+    inOrder: async (...asks: Ask[]) => (note(...asks.map(([what]) => what)), database.inOrder(...asks)),
+  };
+  return { database: heard as unknown as Database, asked };
+}
 
 /** Takes the renewing timer away from a relay, as a stopped process has none. */
 function stopRenewingOf(relay: Relay): () => void {

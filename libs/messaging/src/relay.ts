@@ -1,16 +1,16 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { crashPoint, newId } from '@baton/kernel';
-import type { Database, Schema } from '@baton/postgres';
+import type { Ask, Database, Schema } from '@baton/postgres';
 import { contiguous } from './contiguity.js';
 import { onRing } from './doorbell.js';
 import { eventOf, orderKey } from './envelope.js';
 import { Lease } from './lease.js';
-import { readOutbox, settleOutbox, type OutboxRow } from './outbox-queue.js';
+import { readOutbox, settleOutbox, type OutboxRow, type Sent, type Settled } from './outbox-queue.js';
 import { Pulse } from './pulse.js';
 import type { Transport } from './transport.js';
 
 export interface RelayOptions {
-  /** Connection of the service whose outbox it is. */
+  /** Connection of the service whose outbox it is. It may commit lazily: what the database forgets of it is sent once more. */
   readonly database: Database;
   readonly schema: Schema;
   readonly transport: Transport;
@@ -37,7 +37,7 @@ export interface RelayStatus {
   readonly sent: number;
   /** Aggregates held back at the last look. Anything but 0 that stays is an alarm. */
   readonly heldBack: number;
-  /** Milliseconds since the oldest row in the outbox was written; 0 when it was empty at the last look. */
+  /** Milliseconds since the oldest event in the outbox that is not sent was written; 0 when there was none at the last look. */
   readonly outboxAgeMs: number;
   /** Milliseconds from the outbox row to the transport's acknowledgement, of the newest event sent. */
   readonly publishLatencyMs: number;
@@ -50,11 +50,14 @@ export interface RelayStatus {
 /** While it works off a long outbox the relay looks at its start this often, in milliseconds. */
 const LOOK_BACK_MS = 50;
 const REPORT_AFTER_MS = 1000;
+/** What was sent is removed with the next look, or by itself after so many milliseconds. */
+const SETTLE_WITHIN_MS = 50;
 
 /**
  * Carries a schema's outbox to the transport: one leader per schema, in the order of the sequence, and of each aggregate
  * only what follows without a gap. A row is removed when the transport has acknowledged it, so a row that is committed
- * late, with a low number, is found whenever it comes. No transaction is open while the transport is called.
+ * late, with a low number, is found whenever it comes. No transaction is open while the transport is called. Removing goes out in
+ * one flight with the next look, in front of it.
  */
 export class Relay {
   private readonly lease: Lease;
@@ -68,6 +71,7 @@ export class Relay {
   /** The last look began at the start and reached the end. */
   private sawAll = false;
   private oldest: Date | undefined;
+  private sent: Sent | undefined;
   private counts = { sent: 0, publishLatencyMs: 0, fenced: 0, failing: 0 };
 
   constructor(private readonly options: RelayOptions) {
@@ -101,6 +105,7 @@ export class Relay {
     this.unhook?.();
     this.pulse.stop();
     await this.running;
+    await this.settle().catch(() => undefined);
     await this.lease.release().catch(() => undefined);
   }
 
@@ -110,32 +115,21 @@ export class Relay {
    * @throws what the transport or the database threw; nothing was removed then
    */
   async pass(): Promise<number> {
-    const epoch = this.lease.epoch ?? (await this.lease.take());
-    if (epoch === undefined) return 0;
-    crashPoint('relay.claimed');
-    const rows = await this.read();
-    const { send, held } = contiguous(rows);
-    if (send.length > 0) {
-      if (this.lease.epoch !== epoch) return 0;
-      await this.publish(send);
-      if (!(await settleOutbox(this.options.database, this.options.schema, { holder: this.lease.holder, epoch }, send))) return this.fence();
-      crashPoint('relay.cursor-moved');
-      this.counts.sent += send.length;
-    }
-    this.noteHeld(send, held);
-    return send.length;
+    const sent = await this.look();
+    return (await this.settle()) ? sent : 0;
   }
 
   private async run(): Promise<void> {
     while (!this.stopping) {
       this.pulse.look();
       try {
-        const sent = await this.pass();
+        const sent = await this.look();
         this.counts.failing = 0;
         if (sent > 0) this.pulse.worked();
         // The end was reached: whoever commits from now on rings.
         if (this.after === '0') {
           if (sent > 0) await this.pulse.gather();
+          if (this.sent && !(await this.pulse.rings(SETTLE_WITHIN_MS))) await this.settle();
           await this.pulse.rest();
         }
       } catch {
@@ -145,17 +139,60 @@ export class Relay {
     }
   }
 
+  /** Removes what was sent before, reads and sends. @returns how many events were sent */
+  private async look(): Promise<number> {
+    const epoch = this.lease.epoch ?? (await this.lease.take());
+    if (epoch === undefined) return 0;
+    crashPoint('relay.claimed');
+    const rows = await this.read();
+    if (this.lease.epoch !== epoch) return 0;
+    const { send, held } = contiguous(rows);
+    if (send.length > 0) {
+      await this.publish(send);
+      this.sent = { holder: this.lease.holder, epoch, rows: send };
+      if (this.sawAll) this.oldest = held[0]?.time;
+    }
+    this.noteHeld(send, held);
+    return send.length;
+  }
+
   /** The next rows; from the start again when the end was reached, and for one look every while, since late commits may lie there. */
   private async read(): Promise<OutboxRow[]> {
-    const limit = this.options.batchSize ?? 500;
+    const { schema, batchSize: limit = 500 } = this.options;
     const fromStart = this.after === '0' || performance.now() - this.lookedAtStart > LOOK_BACK_MS;
     if (fromStart) this.lookedAtStart = performance.now();
-    const rows = await readOutbox(this.options.database, this.options.schema, fromStart ? '0' : this.after, limit);
+    const rows = await this.settleAndRead(readOutbox(schema, fromStart ? '0' : this.after, limit));
     if (fromStart) this.oldest = rows[0]?.time;
     this.sawAll = fromStart && rows.length < limit;
     if (rows.length < limit) this.after = '0';
     else if (BigInt(rows.at(-1)!.seq) > BigInt(this.after)) this.after = rows.at(-1)!.seq;
     return rows;
+  }
+
+  private async settleAndRead(wanted: Ask): Promise<OutboxRow[]> {
+    const { database, schema } = this.options;
+    if (!this.sent) return database.query<OutboxRow>(...wanted);
+    const [answer, rows] = await database.inOrder<[Settled, OutboxRow]>(settleOutbox(schema, this.sent), wanted);
+    return this.settled(answer) ? rows : [];
+  }
+
+  /** Removes what was sent. @returns false when another leader has taken over: nothing was removed then */
+  private async settle(): Promise<boolean> {
+    if (!this.sent) return true;
+    return this.settled(await this.options.database.query<Settled>(...settleOutbox(this.options.schema, this.sent)));
+  }
+
+  private settled([answer]: readonly Settled[]): boolean {
+    const count = this.sent!.rows.length;
+    this.sent = undefined;
+    if (answer?.mine !== 1) {
+      this.lease.forget();
+      this.counts.fenced++;
+      return false;
+    }
+    crashPoint('relay.cursor-moved');
+    this.counts.sent += count;
+    return true;
   }
 
   private async publish(send: readonly OutboxRow[]): Promise<void> {
@@ -166,12 +203,6 @@ export class Relay {
     await acknowledged;
     crashPoint('relay.acknowledged');
     this.counts.publishLatencyMs = Math.max(0, Date.now() - send.at(-1)!.time.getTime());
-  }
-
-  private fence(): number {
-    this.lease.forget();
-    this.counts.fenced++;
-    return 0;
   }
 
   private noteHeld(send: readonly OutboxRow[], held: readonly OutboxRow[]): void {

@@ -7,6 +7,8 @@ import { Pulse } from './pulse.js';
 const READ_LIMIT = 500;
 /** Entries kept in memory per schema, over all partitions. */
 const KEEP = 4000;
+/** So long after an append of this process nobody else is expected to append. */
+const ALONE_MS = 1000;
 
 const slotOf = (at: { readonly topic: string; readonly partition: number }): string => `${at.topic} ${at.partition}`;
 
@@ -21,6 +23,7 @@ export class SchemaTail {
   private running: Promise<void> | undefined;
   private unhook: (() => void) | undefined;
   private failures = 0;
+  private offeredAt = -Infinity;
 
   constructor(
     private readonly database: Database,
@@ -43,6 +46,7 @@ export class SchemaTail {
 
   /** What was just appended in this process. */
   offer(appended: readonly Appended[]): void {
+    this.offeredAt = performance.now();
     let missing = false;
     for (const batch of appended) {
       const tail = this.tails.get(slotOf(batch));
@@ -66,7 +70,8 @@ export class SchemaTail {
       try {
         const found = await this.look();
         this.failures = 0;
-        if (found) this.pulse.worked();
+        // While this process appends it is the only one (a schema has one leader): what was found is about to be offered.
+        if (found && performance.now() - this.offeredAt > ALONE_MS) this.pulse.worked();
         else await this.pulse.rest();
       } catch {
         await this.pulse.backOff(this.failures++);

@@ -47,8 +47,13 @@ export interface Subscription {
    * latest when the member leaves; after a crash what was handled shortly before comes again.
    * Rejected: nothing is, and the same events come again after a back-off that grows, as often as it takes; so it rejects
    * only for what passes by itself, and parks the rest. Never called twice at a time for one partition by one member.
+   *
+   * `life` is given by a transport that keeps positions in the database of the effects: the life of the database (life.ts) in which
+   * the position before the batch was learnt. Effects that are committed lazily must be committed in that life or not at all: the
+   * next life may have forgotten earlier ones, and begins again where the positions stand that it remembers. Without `life`,
+   * effects have to be durable when this resolves.
    */
-  readonly handle: (batch: readonly Received[]) => Promise<void>;
+  readonly handle: (batch: readonly Received[], life?: string) => Promise<void>;
   /** Events a batch holds at most. */
   readonly batchSize?: number;
   /** Batches of different partitions handled at the same time by this member. Default 1. */

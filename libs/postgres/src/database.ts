@@ -30,6 +30,9 @@ export interface Tx extends Reader {
   as(role: string): Tx;
 }
 
+/** A statement with its values. */
+export type Ask = readonly [what: Statement, values: readonly unknown[]];
+
 export interface DatabaseOptions {
   /** `postgres://…`; a Unix socket's folder goes into `?host=`. */
   readonly dsn: string;
@@ -103,6 +106,20 @@ export class Database implements Reader {
 
   async query<Row extends object>(what: Statement, values: readonly unknown[] = []): Promise<Row[]> {
     return this.withClient((client) => run<Row>(client, what, values));
+  }
+
+  /**
+   * Statements that go out in one flight on one connection and are carried out in this order, each with its own snapshot and commit.
+   * @returns the rows of each
+   * @throws what the first of them that failed threw; those before and behind it may have been carried out
+   */
+  async inOrder<Rows extends readonly object[]>(...asks: { readonly [Nth in keyof Rows]: Ask }): Promise<{ [Nth in keyof Rows]: Rows[Nth][] }> {
+    return this.withClient(async (client) => {
+      const answers = await Promise.allSettled(asks.map(([what, values]) => run(client, what, values)));
+      const failed = answers.find((answer) => answer.status === 'rejected');
+      if (failed) throw failed.reason;
+      return answers.map((answer) => (answer as PromiseFulfilledResult<object[]>).value) as { [Nth in keyof Rows]: Rows[Nth][] };
+    });
   }
 
   /**

@@ -47,7 +47,12 @@ interface Started {
 export async function startServices(options: StartOptions): Promise<Running> {
   const shared = await openShared(options);
   const hosts = new Map<Service, Host>();
-  for (const service of options.services) hosts.set(service, await openHost(options, shared, service));
+  const backgrounds = new Map<Service, Database>();
+  for (const service of options.services) {
+    const background = await openBackground(options, service);
+    backgrounds.set(service, background);
+    hosts.set(service, await openHost(options, shared, service, background));
+  }
   for (const [service, host] of hosts) {
     await service.equip?.(host);
     await service.prepare?.(host);
@@ -73,7 +78,7 @@ export async function startServices(options: StartOptions): Promise<Running> {
   shared.bound = await app.getUrl();
 
   const started: Started[] = [];
-  for (const [service, host] of hosts) started.push(await startWork(service, host));
+  for (const [service, host] of hosts) started.push(await startWork(service, host, backgrounds.get(service)!));
   readiness.push(...started.flatMap(({ workers }) => workers));
   watchEvents(shared.metrics, started);
   const housekeeping = everySoOften(first!.log, [...hosts.values()].map((host) => host.database), shared.audit, options.services);
@@ -87,7 +92,7 @@ export async function startServices(options: StartOptions): Promise<Running> {
       housekeeping.stop();
       await Promise.all(started.map(stopWork));
       await Promise.all([...hosts.values()].map((host) => host.audit.drain()));
-      await Promise.all([...hosts.values()].map((host) => host.database.close()));
+      await Promise.all([...[...hosts.values()].map((host) => host.database), ...backgrounds.values()].map((database) => database.close()));
       await shared.audit.close();
     },
   };
@@ -110,18 +115,24 @@ async function openShared({ config, dsnOf }: StartOptions): Promise<Shared> {
   return { bound: '', audit, issuer: await openIssuerKeys(config.BATON_HOME), sealer: await Sealer.open(config.BATON_HOME), pages: await PageLinks.open(config.BATON_HOME), metrics: new Metrics(), tails: undefined };
 }
 
-async function openHost(options: StartOptions, shared: Shared, service: Service): Promise<Host> {
+/**
+ * For what moves events: relay, group positions, handlers. It commits lazily (libs/messaging says why it may); requests, deliveries
+ * and the log wait for the disk on the host's own. Few connections: each of them does one thing at a time.
+ */
+const openBackground = ({ dsnOf }: StartOptions, { name }: Service): Promise<Database> => Database.open({ dsn: dsnOf(name), schema: name, poolSize: 4, commit: 'lazy' });
+
+async function openHost(options: StartOptions, shared: Shared, service: Service, background: Database): Promise<Host> {
   const { config, dsnOf, env = process.env } = options;
   const database = await Database.open({ dsn: dsnOf(service.name), schema: service.name, migrations: service.migrations });
   await database.migrate();
   crashPoint('start.migrated');
-  shared.tails ??= new LogTails(database);
+  shared.tails ??= new LogTails(background);
   const base = () => (config.BATON_PUBLIC_URL ?? shared.bound).replace(/\/$/, '');
   const fhirBase = () => `${base()}/fhir/R4`;
   const tokens = new TokenVerifier({ issuer: () => issuerAddresses(fhirBase()).issuer, audience: fhirBase, keys: await localKeys(shared.issuer.jwks), clock: options.clock ?? systemClock });
   return {
     database,
-    transport: new PostgresTransport({ database, schema: service.name, tails: shared.tails }),
+    transport: new PostgresTransport({ database, background, schema: service.name, tails: shared.tails }),
     tokens,
     audit: new AuditGatherer(database),
     sealer: shared.sealer,
@@ -136,11 +147,11 @@ async function openHost(options: StartOptions, shared: Shared, service: Service)
   };
 }
 
-async function startWork(service: Service, host: Host): Promise<Started> {
+async function startWork(service: Service, host: Host, database: Database): Promise<Started> {
   const report = (held: { topic: string; key: string; version: number }) => host.log.error('an event is held back: its predecessor is missing', { event: held.topic, key: held.key, version: held.version });
-  const relay = service.publishes ? new Relay({ database: host.database, schema: service.name, transport: host.transport, report }).start() : undefined;
+  const relay = service.publishes ? new Relay({ database, schema: service.name, transport: host.transport, report }).start() : undefined;
   const handlers = service.handlers?.(host);
-  const consumer = handlers ? await consume({ database: host.database, schema: service.name, transport: host.transport, group: service.name, handlers }) : undefined;
+  const consumer = handlers ? await consume({ database, schema: service.name, transport: host.transport, group: service.name, handlers }) : undefined;
   const workers = service.workers?.(host) ?? [];
   for (const worker of workers) worker.start();
   return { service, host, ...(relay ? { relay } : {}), ...(consumer ? { consumer } : {}), workers };
