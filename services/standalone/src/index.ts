@@ -1,3 +1,4 @@
+export { withLoopback } from './configuration.js';
 export { exampleReferral, type ExampleOptions } from './example-referral.js';
 export { SERVICES } from './services.js';
-export { startStandalone, withLoopback } from './start-standalone.js';
+export { startStandalone } from './start-standalone.js';
