@@ -27,9 +27,8 @@ describe('a command beside Baton says what to do where it cannot do its work', (
   afterAll(() => rm(home, { recursive: true, force: true }));
 
   it.each([
-    ['token', [], 'Whose token? npm run -s token -- <partner>'],
     ['token', ['rapid-response'], 'Start a Baton first (npm start)'],
-    ['dsn', ['referrals'], 'Is a Baton running with this BATON_HOME?'],
+    ['parked', ['retry'], 'npm run -s parked -- retry <service>'],
     ['example', ['adult'], 'Usage: npm run -s example'],
   ])('%s %j', async (command, args, says) => {
     expect(await run(command, args, env)).toEqual({ code: 1, out: '', err: expect.stringContaining(says) });

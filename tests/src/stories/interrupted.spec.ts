@@ -1,3 +1,4 @@
+import { openParked } from '@baton/standalone';
 import { eventually } from '@baton/testing';
 import { startBaton, type BatonUnderTest } from '../baton-under-test.js';
 import { PartnerSystem, type Receiver } from '../partner-system.js';
@@ -110,5 +111,33 @@ describe('a delivery that is being retried while sharing is withdrawn', () => {
     const lost = await heard(receiver, ({ entries }) => entries.get(`ServiceRequest/${referral}`) === '410');
     expect(lost.number).toBeGreaterThan(notification(first!).number);
     await receiver.close();
+  });
+});
+
+describe('an event that a service could not apply', () => {
+  it('is kept with what waits behind it, counted, listed, and applied when whoever is on call says so', async () => {
+    await baton.restart({ asleep: ['consent'] });
+    const { referral, task } = await referAtOnce(trust);
+    const topic = 'baton.referrals.referral';
+    // As a handler that failed leaves it: the aggregate is shut, and its events wait.
+    await baton.database.admin(`INSERT INTO consent.parked_key (consumer, topic, key, error, attempts) VALUES ('consent', $1, $2, 'Poison', 3)`, [topic, referral]);
+    await baton.restart();
+    const parked = await openParked((schema) => baton.database.dsn(schema));
+    try {
+      const [found] = await eventually(async () => {
+        const all = await parked.list();
+        expect(all[0]?.events).toHaveLength(1);
+        return all;
+      });
+      expect(found).toMatchObject({ consumer: 'consent', topic, key: referral, error: 'Poison', events: [{ type: 'baton.referrals.referral-requested.v1', version: 1 }] });
+      expect(await (await fetch(`${baton.address}/metrics`)).text()).toContain('baton_parked_keys{service="consent"} 1');
+      expect((await charity.get(`ServiceRequest/${referral}`)).status).toBe(404);
+      await expect(parked.retry('gateway')).rejects.toThrow('gateway listens to no events');
+      expect(await parked.retry('consent')).toEqual([{ topic, key: referral, applied: 1 }]);
+      await sees(charity, `Task/${task}`);
+      expect(await parked.list()).toEqual([]);
+    } finally {
+      await parked.close();
+    }
   });
 });
