@@ -1,10 +1,11 @@
 import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
-import { HostConfig, startServices, readConfig, type Running } from '@baton/service-host';
+import { HostConfig, startServices, readConfig, type Running, type Service } from '@baton/service-host';
 import { SERVICES, withLoopback } from '@baton/standalone';
 import { createTestDatabase, type TestDatabase } from '@baton/testing';
 import type { Clock } from '@baton/kernel';
+import type { Schema } from '@baton/postgres';
 
 /** A whole Baton on a database of its own, with real HTTP. */
 export interface BatonUnderTest {
@@ -13,8 +14,8 @@ export interface BatonUnderTest {
   /** Where its keys are, those of the demo partners included. */
   readonly home: string;
   readonly database: TestDatabase;
-  /** Stops it and starts it again on the same database and port. */
-  restart(): Promise<void>;
+  /** Stops it and starts it again on the same database and port. @param options who sleeps from then on; nobody, if left out */
+  restart(options?: Pick<BatonOptions, 'asleep'>): Promise<void>;
   stop(): Promise<void>;
 }
 
@@ -23,25 +24,27 @@ export interface BatonOptions {
   readonly pathway?: string;
   readonly env?: Readonly<Record<string, string>>;
   readonly clock?: Clock;
+  /** Services that answer requests and do nothing by themselves: no event is handled, nothing is scanned for. */
+  readonly asleep?: readonly Schema[];
 }
 
 /** Starts a Baton for a spec file; stop it in `afterAll`. */
-export async function startBaton({ pathway, env = {}, clock }: BatonOptions = {}): Promise<BatonUnderTest> {
+export async function startBaton({ pathway, env = {}, clock, asleep = [] }: BatonOptions = {}): Promise<BatonUnderTest> {
   const home = await mkdtemp(join(tmpdir(), 'baton-'));
   const database = await createTestDatabase();
   const given = withLoopback({ BATON_HOME: home, BATON_PORT: '0', BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });
-  const start = (port: string): Promise<Running> =>
-    startServices({ config: readConfig(HostConfig, { ...given, BATON_PORT: port }), env: given, services: SERVICES, dsnOf: (schema) => database.dsn(schema), name: 'standalone', ...(clock ? { clock } : {}) });
-  let running = await start('0');
+  const start = (port: string, sleeping: readonly Schema[]): Promise<Running> =>
+    startServices({ config: readConfig(HostConfig, { ...given, BATON_PORT: port }), env: given, services: SERVICES.map((each) => (sleeping.includes(each.name) ? asleepOf(each) : each)), dsnOf: (schema) => database.dsn(schema), name: 'standalone', ...(clock ? { clock } : {}) });
+  let running = await start('0', asleep);
   return {
     address: running.address,
     fhirBase: running.fhirBase,
     home,
     database,
-    restart: async () => {
+    restart: async ({ asleep: sleeping = [] } = {}) => {
       const { port } = new URL(running.address);
       await running.stop();
-      running = await start(port);
+      running = await start(port, sleeping);
     },
     stop: async () => {
       await running.stop();
@@ -49,4 +52,8 @@ export async function startBaton({ pathway, env = {}, clock }: BatonOptions = {}
       await rm(home, { recursive: true, force: true });
     },
   };
+}
+
+function asleepOf({ handlers: _handlers, workers: _workers, ...service }: Service): Service {
+  return service;
 }

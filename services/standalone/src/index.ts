@@ -1,3 +1,5 @@
+export { withLoopback } from './configuration.js';
 export { exampleReferral, type ExampleOptions } from './example-referral.js';
+export { openParked, type ParkedEvents } from './parked-events.js';
 export { SERVICES } from './services.js';
-export { startStandalone, withLoopback } from './start-standalone.js';
+export { startStandalone } from './start-standalone.js';

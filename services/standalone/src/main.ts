@@ -1,8 +1,9 @@
 import { EngineUnavailable, HomeInUse } from '@baton/engines';
 import { PathwaysRefused } from '@baton/directory';
 import { DatabaseUnsuitable } from '@baton/postgres';
-import { ConfigurationError, HostConfig, readConfig } from '@baton/service-host';
-import { startStandalone, withLoopback } from './start-standalone.js';
+import { ConfigurationError } from '@baton/service-host';
+import { notices, readStandaloneConfig } from './configuration.js';
+import { startStandalone } from './start-standalone.js';
 
 const [major = 0] = process.versions.node.split('.').map(Number);
 if (major < 24) {
@@ -12,14 +13,14 @@ if (major < 24) {
 
 try {
   const began = performance.now();
-  const config = readConfig(HostConfig, process.env);
+  const config = readStandaloneConfig(process.env);
   const baton = await startStandalone(config);
   const say = (line: string) => process.stderr.write(`${line}\n`);
   say(`Baton is ready after ${((performance.now() - began) / 1000).toFixed(1)} s.`);
   say(`  FHIR     ${baton.fhirBase}/metadata`);
   say(`  own APIs ${baton.address}/docs`);
   say(`  data     ${config.BATON_HOME}`);
-  if (withLoopback(process.env) !== process.env) say('  webhooks to this machine (loopback) are allowed; set BATON_EGRESS_ALLOW to decide otherwise');
+  for (const notice of notices(process.env)) say(`  ${notice}`);
   let stopping = false;
   const stop = (): void => {
     if (stopping) return;

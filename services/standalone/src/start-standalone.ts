@@ -1,15 +1,14 @@
 import { lockHome, startPostgres, type EmbeddedPostgres } from '@baton/engines';
 import { crashPoint } from '@baton/kernel';
 import { bootstrap } from '@baton/postgres';
-import { startServices, type HostConfig, type Running } from '@baton/service-host';
+import { openLog, startServices, type HostConfig, type Log, type Running } from '@baton/service-host';
 import { mkdir, writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { withLoopback } from './configuration.js';
 import { SERVICES } from './services.js';
 
 /** File among the secrets that tells `npm run dsn` where the database is. */
 export const ADMIN_DSN = 'admin-dsn';
-
-const LOOPBACK = '127.0.0.0/8,::1/128';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -22,7 +21,7 @@ type Env = Readonly<Record<string, string | undefined>>;
 export async function startStandalone(config: HostConfig, env: Env = process.env): Promise<Running> {
   const home = resolve(config.BATON_HOME);
   await mkdir(home, { recursive: true, mode: 0o700 });
-  const database = config.DATABASE_URL === undefined ? await embedded(home) : await external(home, config.DATABASE_URL);
+  const database = config.DATABASE_URL === undefined ? await embedded(home, openLog('standalone.postgres', config.BATON_LOG_LEVEL)) : await external(home, config.DATABASE_URL);
   try {
     const dsns = await bootstrap({ adminDsn: database.adminDsn, secretsDir: database.secretsDir });
     await writeFile(join(database.secretsDir, ADMIN_DSN), `${database.adminDsn}\n`, { mode: 0o600 });
@@ -41,10 +40,12 @@ export async function startStandalone(config: HostConfig, env: Env = process.env
   }
 }
 
-/** On one machine webhooks go to loopback: allowed unless somebody decides otherwise, never in production. */
-export const withLoopback = (env: Env): Env => (env['NODE_ENV'] === 'production' || env['BATON_EGRESS_ALLOW'] !== undefined ? env : { ...env, BATON_EGRESS_ALLOW: LOOPBACK });
-
-const embedded = (home: string): Promise<EmbeddedPostgres> => startPostgres({ home });
+/** Whoever is on call reads in Baton's own log that the database ended, how, and when it was back; the rest is in its `postgres.log`. */
+async function embedded(home: string, log: Log): Promise<EmbeddedPostgres> {
+  const postgres = await startPostgres({ home, report: () => log.error('PostgreSQL is not running; it is started again (see postgres.log)') });
+  postgres.onRestart(({ because, downMs, pid }) => log.warn('PostgreSQL runs again', { error: because, ms: downMs, pid }));
+  return postgres;
+}
 
 async function external(home: string, adminDsn: string): Promise<Pick<EmbeddedPostgres, 'adminDsn' | 'secretsDir' | 'stop'>> {
   const unlock = await lockHome(home);

@@ -9,7 +9,12 @@ if (partner === undefined) {
 }
 try {
   const { BATON_HOME: home, BATON_PORT: port, BATON_PUBLIC_URL: url } = readConfig(HostConfig, process.env);
-  const { access_token } = await requestToken({ fhirBase: `${url ?? `http://127.0.0.1:${port}`}/fhir/R4`, partner, home });
+  const address = url ?? `http://127.0.0.1:${port}`;
+  const { access_token } = await requestToken({ fhirBase: `${address}/fhir/R4`, partner, home }).catch((error: unknown) => {
+    // What fetch says of a connection that was refused tells nobody what to do.
+    if (error instanceof TypeError && error.cause !== undefined) throw new Error(`nothing answers at ${address}. Start a Baton first (npm start), or set BATON_PORT or BATON_PUBLIC_URL to where it is.`);
+    throw error;
+  });
   process.stdout.write(`${access_token}\n`);
 } catch (error) {
   process.stderr.write(`No token for ${partner}: ${(error as Error).message}\n`);
