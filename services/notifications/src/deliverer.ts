@@ -1,20 +1,25 @@
 import type { Sealer } from '@baton/access';
 import { crashPoint, newId, type Clock } from '@baton/kernel';
 import type { Database } from '@baton/postgres';
-import { begin, type Rendered } from './attempt.store.js';
+import type { Begun, Claim } from './attempt.store.js';
 import { headerPairs, openHeaders } from './channel-headers.js';
 import { errorCodeOf, judge, pauseAfter, type Answer, type Verdict } from './delivery.js';
 import type { DeliverySettings } from './delivery-settings.js';
 import { tell } from './disclosure.js';
-import { deliveredSince, record, release, type Claim, type DueEvent, type Recorded } from './lane.store.js';
+import { deliveredSince, record, release, type Recorded } from './lane.store.js';
 import { notificationBundle } from './notification.fhir.js';
 import type { Sender } from './sender.js';
 import { signatureHeaders } from './signature.js';
 import type { SigningKeys } from './signing.store.js';
 import type { Disable } from './subscription.store.js';
 
-/** What the endpoint showed: it answered, it failed, or it was not asked. */
-export type Delivered = 'answered' | 'failed' | 'not-asked';
+/** How a delivery ended. */
+export interface Delivered {
+  /** What the endpoint showed: it answered, it failed, or it was not asked. */
+  readonly endpoint: 'answered' | 'failed' | 'not-asked';
+  /** Whether something is due in the same lane already. */
+  readonly again: boolean;
+}
 
 export interface DelivererParts {
   readonly db: Database;
@@ -33,72 +38,62 @@ export interface DelivererParts {
 /** Until a subscription in `error` is resumed its events are not looked at; this only bridges the moment between. */
 const BEFORE_DISABLED_MS = 60_000;
 
-/** Carries out one delivery: ask for consent and render, sign, send, judge, record. */
+/** Carries out one delivery of what consent allows to be told: render, sign, send, judge, record. */
 export class Deliverer {
   constructor(private readonly parts: DelivererParts) {}
 
   async deliver(claimed: Claim): Promise<Delivered> {
-    const { db, settings } = this.parts;
-    if (!claimed.event) {
-      await release(db, claimed);
-      return 'not-asked';
-    }
-    // From before the question was asked: the answer cannot be older than this.
-    const asked = performance.now();
-    const rendered = await begin(db, claimed, claimed.event);
-    if (!rendered) {
-      await release(db, claimed);
-      return 'not-asked';
-    }
-    const answer = await this.send(claimed, claimed.event, rendered, asked + settings.freshMs);
+    const { db } = this.parts;
+    if (!claimed.begun) return { endpoint: 'not-asked', again: await release(db, claimed) };
+    const answer = await this.send(claimed, claimed.begun);
     crashPoint('delivery.answer-read');
-    return this.settle(claimed, claimed.event, rendered, answer);
+    return this.settle(claimed, claimed.begun, answer);
   }
 
   close(): Promise<void> {
     return this.parts.sender.close();
   }
 
-  private send(claimed: Claim, event: DueEvent, rendered: Rendered, notAfter: number): Promise<Answer> {
-    const { sender, sealer, keys, fhirBase, clock } = this.parts;
+  private send(claimed: Claim, begun: Begun): Promise<Answer> {
+    const { sender, sealer, keys, fhirBase, clock, settings } = this.parts;
     const now = clock();
-    const { canonical, total, content } = rendered;
-    const told = tell(rendered.event, rendered.seen, content);
+    const { canonical, total, content } = begun;
+    const told = tell(begun.event, begun.seen, content);
     const facts = { subscription: claimed.subscription, canonical, status: 'active', type: 'event-notification', total, events: [told] } as const;
     const body = Buffer.from(notificationBundle(fhirBase(), facts, { bundle: newId(), status: newId(), at: now }));
     const headers = {
       ...Object.fromEntries(headerPairs(openHeaders(sealer, claimed.subscription, claimed.headers))),
       'content-type': contentType(claimed.payload),
-      ...signatureHeaders(keys.of(claimed.partner, claimed.secrets), `msg_${event.id}`, Math.floor(now.getTime() / 1000), body),
-      'x-correlation-id': event.correlation,
+      ...signatureHeaders(keys.of(claimed.partner, claimed.secrets), `msg_${begun.id}`, Math.floor(now.getTime() / 1000), body),
+      'x-correlation-id': begun.correlation,
     };
-    return sender.send({ endpoint: claimed.endpoint, headers, body, timeoutMs: claimed.timeoutMs, notAfter });
+    return sender.send({ endpoint: claimed.endpoint, headers, body, timeoutMs: claimed.timeoutMs, notAfter: claimed.asked + settings.freshMs });
   }
 
-  private async settle(claimed: Claim, event: DueEvent, rendered: Rendered, answer: Answer): Promise<Delivered> {
+  private async settle(claimed: Claim, begun: Begun, answer: Answer): Promise<Delivered> {
     const { db, disable, count } = this.parts;
-    const decided = await this.decide(claimed, event, answer);
-    await record(db, claimed, rendered.attempt, decided);
+    const decided = await this.decide(claimed, begun, answer);
+    const again = await record(db, claimed, begun.attempt, decided);
     count(decided.verdict);
     if (decided.verdict === 'gone' || decided.exhausted) {
       await disable(claimed.subscription, errorCodeOf(answer));
       crashPoint('delivery.endpoint-disabled');
     }
-    if (decided.verdict === 'abandoned') return 'not-asked';
-    return answer.status !== undefined && answer.status < 500 && answer.status !== 429 ? 'answered' : 'failed';
+    if (decided.verdict === 'abandoned') return { endpoint: 'not-asked', again };
+    return { endpoint: answer.status !== undefined && answer.status < 500 && answer.status !== 429 ? 'answered' : 'failed', again };
   }
 
   /** A schedule that is exhausted parks the key if others got through meanwhile; if none did, the endpoint is what fails. */
-  private async decide(claimed: Claim, event: DueEvent, answer: Answer): Promise<Recorded & { exhausted?: boolean }> {
+  private async decide(claimed: Claim, begun: Begun, answer: Answer): Promise<Recorded & { exhausted?: boolean }> {
     const { db, settings } = this.parts;
     const verdict = judge(answer);
     if (verdict === 'delivered' || verdict === 'abandoned') return { verdict, answer };
     const error = errorCodeOf(answer);
     if (verdict === 'parked') return { verdict, answer, error };
     if (verdict === 'gone') return { verdict, answer, error, pauseMs: BEFORE_DISABLED_MS };
-    const pauseMs = pauseAfter(event.attempts + 1, event.urgent, answer, settings.random(), settings.schedule);
+    const pauseMs = pauseAfter(begun.attempts + 1, begun.urgent, answer, settings.random(), settings.schedule);
     if (pauseMs !== undefined) return { verdict, answer, error, pauseMs };
-    if (await deliveredSince(db, claimed.subscription, event.number)) return { verdict: 'parked', answer, error };
+    if (await deliveredSince(db, claimed.subscription, begun.event.number)) return { verdict: 'parked', answer, error };
     return { verdict, answer, error, pauseMs: BEFORE_DISABLED_MS, exhausted: true };
   }
 }

@@ -1,7 +1,7 @@
 import { refuse, crashPoint, type Caller } from '@baton/kernel';
 import { statement, type Database, type Reader } from '@baton/postgres';
 import { seenNow } from './subscription-status.service.js';
-import { wakeDeliveries } from './wake.js';
+import { wake } from './wake.js';
 
 /** A delivery as its partner sees it: an event of one of its subscriptions. */
 export interface Delivery {
@@ -129,7 +129,7 @@ export async function resend(db: Database, caller: Caller, id: string): Promise<
   const moved = await db.query(again, [caller.partner, id]);
   crashPoint('delivery.resend-queued');
   if (moved.length === 0) throw unknownDelivery();
-  wakeDeliveries();
+  wake('deliveries');
 }
 
 const ownSubscription = statement(`SELECT id FROM notifications.subscription WHERE id = $1 AND partner = $2`);
@@ -146,6 +146,6 @@ export async function redriveSubscription(db: Database, caller: Caller, id: stri
   if ((await db.query(ownSubscription, [id, caller.partner])).length === 0) throw unknownSubscription();
   const [moved] = await db.query<{ events: number; keys: number }>(open, [id]);
   crashPoint('delivery.keys-reopened');
-  wakeDeliveries();
+  wake('deliveries');
   return moved!;
 }

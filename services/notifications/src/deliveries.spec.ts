@@ -1,11 +1,13 @@
 import { randomUUID } from 'node:crypto';
 import { eventually, webhookReceiver, type ReceivedWebhook, type WebhookReceiver } from '@baton/testing';
-import { begin } from './attempt.store.js';
+import { statement } from '@baton/postgres';
+import { begin, claim } from './attempt.store.js';
 import { listDeliveries, readDelivery, redriveSubscription, resend } from './deliveries.service.js';
-import { claim, record, release, signOfLife } from './lane.store.js';
+import { lease, record, release, signOfLife } from './lane.store.js';
 import { addSecret } from './signing.store.js';
 import { BACKPORT } from './subscription.fhir.js';
 import { callerOf, eventOf, openNotifications, QUICK, readNotification, referralEvent, sharingEvent, subscriptionTo, type TestNotifications, type TestReferral } from './spec/notifications-database.js';
+import { onWoken, wake } from './wake.js';
 
 let notifications: TestNotifications;
 let receiver: WebhookReceiver;
@@ -172,18 +174,39 @@ describe('consent', () => {
     expect(notice!.bundle.entry![1]).toMatchObject({ request: { method: 'DELETE' }, response: { status: '410', outcome: { issue: [{ details: { coding: [{ code: 'access-lost' }] } }] } } });
   });
 
-  it('withdrawn while an attempt is about to begin: either the notice follows it, or it names nothing', async () => {
-    // The lane is leased and not rendered yet; the withdrawal is handled in between.
+  /** The withdrawal is handled while the lane is leased: it waits for the end of that transaction. */
+  const withdrawMeanwhile = async (of: TestReferral): Promise<{ handled: Promise<void> }> => {
+    await notifications.unshare(of, 'safe-zones');
+    const handled = notifications.handle(sharingEvent('withdrawn', of, 2, { lost: ['safe-zones'] }));
+    await eventually(async () => (await notifications.test.admin(`SELECT 1 FROM pg_stat_activity WHERE wait_event_type = 'Lock' AND datname = current_database()`)).length > 0);
+    return { handled };
+  };
+
+  it('withdrawn before an attempt begins: it names nothing, even if its lane was leased before', async () => {
     const of = await notifications.referral();
     const id = await shared(of);
-    const [leased] = await claim(notifications.db, randomUUID(), new Map(), 8);
-    await notifications.unshare(of, 'safe-zones');
-    await notifications.handle(sharingEvent('withdrawn', of, 2, { lost: ['safe-zones'] }));
-    expect(await begin(notifications.db, leased!, leased!.event!)).toBeUndefined();
-    await release(notifications.db, leased!);
-    notifications.startWorkers();
-    await notifications.untilStates(id, ['delivered']);
-    expect(readNotification(receiver.received[0]!)).toMatchObject({ numbers: ['1'], focus: undefined });
+    const token = randomUUID();
+    const [claims, withdrawal] = await notifications.db.transaction(async (tx) => {
+      await lease(tx, randomUUID(), token, new Map(), 8);
+      const meanwhile = await withdrawMeanwhile(of);
+      return [await begin(tx, token, performance.now()), meanwhile];
+    });
+    await withdrawal.handled;
+    expect(claims.map(({ begun }) => [begun!.event.number, begun!.seen])).toEqual([[1, []]]);
+    expect((await notifications.events(id)).map(({ kind }) => kind)).toEqual(['shared']);
+  });
+
+  it('withdrawn while an attempt begins that names what was lost: the notice follows it', async () => {
+    const of = await notifications.referral();
+    const id = await shared(of);
+    const note = statement(`INSERT INTO notifications.attempt (id, subscription, number, snapshot, named) VALUES (gen_random_uuid(), $1, 1, pg_current_snapshot(), $2)`);
+    const withdrawal = await notifications.db.transaction(async (tx) => {
+      await lease(tx, randomUUID(), randomUUID(), new Map(), 8);
+      await tx.query(note, [id, [`ServiceRequest/${of.referral}`]]);
+      return withdrawMeanwhile(of);
+    });
+    await withdrawal.handled;
+    expect((await notifications.events(id)).map(({ kind }) => kind)).toEqual(['shared', 'access-lost']);
   });
 
   it('is not asked so long before the first byte that it may be out of date: a stale attempt is abandoned and claimed anew', async () => {
@@ -342,11 +365,63 @@ describe('order', () => {
   });
 });
 
+describe('what is due', () => {
+  const UNASKED: typeof QUICK = { ...QUICK, busyMs: 60_000, idleMs: 60_000 };
+
+  it('goes out without anybody looking for it unasked, however much of it there is for one endpoint or one person', async () => {
+    let atOnce = 0;
+    let most = 0;
+    receiver.answerAlways(() => {
+      most = Math.max(most, ++atOnce);
+      setTimeout(() => atOnce--, 5);
+      return { status: 200, delay: 5 };
+    });
+    const ids = [await notifications.subscribed('rapid-response', receiver.url), await notifications.subscribed('rapid-response', receiver.url)];
+    const referrals = await Promise.all(Array.from({ length: 20 }, () => notifications.referral()));
+    notifications.startWorkers(UNASKED);
+    await notifications.handle(...[1, 2, 3].flatMap((version) => referrals.map((of) => referralEvent('amended', of, version))));
+    for (const id of ids) await notifications.untilStates(id, Array.from({ length: 60 }, () => 'delivered'));
+    expect(most).toBe(8);
+  });
+
+  it('leaves no lane behind', async () => {
+    const id = await notifications.subscribed('rapid-response', receiver.url);
+    notifications.startWorkers();
+    await notifications.handle(referralEvent('requested', await notifications.referral()));
+    await notifications.untilStates(id, ['delivered']);
+    expect(await notifications.test.admin('SELECT * FROM notifications.lane')).toEqual([]);
+  });
+
+  it('does not wait for other deliveries of its subscription to be recorded', async () => {
+    const id = await notifications.subscribed('rapid-response', receiver.url);
+    notifications.startWorkers();
+    await notifications.handle(referralEvent('requested', await notifications.referral()));
+    await notifications.untilStates(id, ['delivered']);
+    await notifications.db.transaction(async (tx) => {
+      await tx.query(statement('SELECT FROM notifications.channel_health FOR UPDATE'));
+      await notifications.handle(referralEvent('requested', await notifications.referral()));
+      await notifications.untilStates(id, ['delivered', 'delivered']);
+    });
+  });
+});
+
+describe('a hint', () => {
+  it('reaches the worker it is for and no other', () => {
+    const heard: string[] = [];
+    const stops = (['deliveries', 'handshakes', 'messages'] as const).map((errand) => onWoken(errand, () => heard.push(errand)));
+    wake('deliveries');
+    wake('messages');
+    stops.forEach((stop) => stop());
+    wake('handshakes');
+    expect(heard).toEqual(['deliveries', 'messages']);
+  });
+});
+
 describe('among alarms of a person', () => {
   const next = async (): Promise<number | undefined> => {
     const [leased] = await claim(notifications.db, randomUUID(), new Map(), 8);
     await release(notifications.db, leased!);
-    return leased!.event?.number;
+    return leased!.begun?.event.number;
   };
 
   it('older ones go first, and a fresh one before one that waited and is due again', async () => {
@@ -371,14 +446,12 @@ describe('a worker that dies', () => {
     const dead = randomUUID();
     await signOfLife(notifications.db, dead);
     const [leased] = await claim(notifications.db, dead, new Map(), 8);
-    const rendered = await begin(notifications.db, leased!, leased!.event!);
     expect(await claim(notifications.db, randomUUID(), new Map(), 8)).toEqual([]);
     await notifications.test.admin(`UPDATE notifications.worker SET until = now() - interval '1 second' WHERE id = $1`, [dead]);
     notifications.startWorkers();
     await notifications.untilStates(id, ['delivered']);
-    // It wakes up late: it cannot render any more, and what it says of a failure counts for nothing.
-    expect(await begin(notifications.db, leased!, leased!.event!)).toBeUndefined();
-    await record(notifications.db, leased!, rendered!.attempt, { verdict: 'parked', answer: { status: 400 } });
+    // It wakes up late: what it says of a failure counts for nothing.
+    await record(notifications.db, leased!, leased!.begun!.attempt, { verdict: 'parked', answer: { status: 400 } });
     expect((await notifications.events(id))[0]).toMatchObject({ state: 'delivered' });
   });
 });

@@ -5,7 +5,7 @@ export interface DeliverySettings {
   readonly schedule: Schedule;
   /** Milliseconds after the check of consent in which the first byte must go out. */
   readonly freshMs: number;
-  /** Milliseconds between looks when there was work within the last second, and when there was none. */
+  /** Milliseconds between looks that nothing asked for: when the last of them found something, and when it did not. */
   readonly busyMs: number;
   readonly idleMs: number;
   /** 0 … 1 */

@@ -10,7 +10,7 @@ import { CONNECTIONS, type Sender } from './sender.js';
 import { signatureHeaders } from './signature.js';
 import type { SigningKeys } from './signing.store.js';
 import { claimSigns, endSubscriptions, noteHeartbeat, settleHandshake, type DueSign } from './subscription.store.js';
-import { onDeliveriesWoken } from './wake.js';
+import { onWoken } from './wake.js';
 
 export interface HandshakeParts {
   readonly db: Database;
@@ -37,7 +37,7 @@ export class HandshakeWorker implements Worker {
   constructor(private readonly parts: HandshakeParts) {}
 
   start(): void {
-    const stopListening = onDeliveriesWoken(() => this.wake());
+    const stopListening = onWoken('handshakes', () => this.wake());
     this.running = this.run().finally(stopListening);
   }
 
@@ -57,13 +57,12 @@ export class HandshakeWorker implements Worker {
     const { db, log } = this.parts;
     while (!this.stopping) {
       try {
-        const room = 4 * CONNECTIONS - this.underWay.size;
-        const signs = room > 0 ? await claimSigns(db, room) : [];
+        const { signs, ended } = await claimSigns(db, Math.max(0, 4 * CONNECTIONS - this.underWay.size));
         for (const sign of signs) {
           const work = this.give(sign).finally(() => this.underWay.delete(work));
           this.underWay.add(work);
         }
-        await endSubscriptions(db);
+        await endSubscriptions(db, ended);
         this.failures = 0;
       } catch (error) {
         this.failures++;

@@ -3,109 +3,86 @@ import { statement, type Database, type Tx } from '@baton/postgres';
 import type { Answer, Verdict } from './delivery.js';
 
 /** Milliseconds after which a worker that gives no sign of life loses what it holds. */
-const WORKER_TTL = 3_000;
+export const WORKER_TTL = 3_000;
 /** Milliseconds a lane may be held beyond the time-out of its request. */
 const MARGIN = 10_000;
+/** Lanes that are leased at once. What is due beyond them is leased next, the longest due first. */
+export const LANES_AT_ONCE = 16;
 
-/** One lane in hand: nobody else delivers to this person of this subscription meanwhile. */
-export interface Claim {
+/** A lane in hand: nobody else delivers to this person of this subscription meanwhile. */
+export interface Lease {
   readonly subscription: string;
   readonly person: string;
   readonly token: string;
-  readonly fence: string;
-  readonly partner: string;
-  readonly endpoint: string;
-  readonly payload: string;
-  /** Sealed header lines. */
-  readonly headers: readonly string[];
-  readonly timeoutMs: number;
-  /** Sealed signing secrets, newest first. */
-  readonly secrets: readonly string[];
-  /** What is to be sent; nothing if nothing is due by now. */
-  readonly event: DueEvent | null;
-}
-
-export interface DueEvent {
-  readonly id: string;
-  readonly number: number;
-  readonly refs: readonly string[];
-  readonly owner: string;
-  readonly patient: string | null;
-  readonly correlation: string;
-  readonly urgent: boolean;
-  readonly attempts: number;
 }
 
 /** Signing secrets that are in use, as an SQL array, newest first. */
 export const SECRETS_OF = (partner: string): string => `ARRAY(SELECT g.sealed FROM notifications.signing_secret g WHERE g.partner = ${partner}
   AND (g.retires_at IS NULL OR g.retires_at > statement_timestamp()) ORDER BY g.created_at DESC LIMIT 3)`;
 
-/**
- * What a lane sends next. The oldest undelivered event is its head and goes before all others; only urgent events pass it, and
- * only when it waits or is parked: what is fresh and older is about to go out anyway.
- */
-const NEXT = (lane: string): string => `
-  SELECT e.id, e.number, e.refs, e.owner, e.patient, e.correlation_id, e.urgent, e.attempts FROM notifications.event e
-  WHERE e.subscription = ${lane}.subscription AND e.person = ${lane}.person AND e.state IN ('queued', 'waiting') AND e.next_at <= statement_timestamp()
-    AND (e.urgent OR e.number = (SELECT min(h.number) FROM notifications.event h
-      WHERE h.subscription = ${lane}.subscription AND h.person = ${lane}.person AND h.state IN ('queued', 'waiting', 'parked')))
-  ORDER BY e.state = 'waiting', e.number LIMIT 1`;
-
-const claimLanes = statement(`
+// Several subscriptions may name one endpoint: what it may still get is shared among their lanes.
+const leaseLanes = statement(`
   WITH room AS (
     SELECT * FROM unnest($1::text[], $2::int[]) AS r(endpoint, free)
-  ), picked AS (
-    SELECT k.subscription, k.person FROM notifications.subscription s
+  ), due AS (
+    SELECT k.subscription, k.person, k.due_at, s.free, row_number() OVER (PARTITION BY s.endpoint ORDER BY k.due_at) AS place
+    FROM (SELECT a.id, a.endpoint, coalesce((SELECT r.free FROM room r WHERE r.endpoint = a.endpoint), $3::int) AS free FROM notifications.subscription a WHERE a.status = 'active') s
     CROSS JOIN LATERAL (
-      SELECT k.subscription, k.person FROM notifications.lane k
+      SELECT k.subscription, k.person, k.due_at FROM notifications.lane k
       WHERE k.subscription = s.id AND k.token IS NULL AND k.due_at <= statement_timestamp()
-      ORDER BY k.due_at LIMIT coalesce((SELECT r.free FROM room r WHERE r.endpoint = s.endpoint), $3::int)
-      FOR UPDATE OF k SKIP LOCKED) k
-    WHERE s.status = 'active'
-  ), claimed AS (
-    UPDATE notifications.lane k SET token = gen_random_uuid(), holder = $4::uuid,
-      until = clock_timestamp() + make_interval(secs => coalesce((SELECT s.timeout_seconds FROM notifications.subscription s WHERE s.id = k.subscription), 15) + ${MARGIN / 1000})
-    FROM picked p WHERE k.subscription = p.subscription AND k.person = p.person
-    RETURNING k.subscription, k.person, k.token, k.fence
+      ORDER BY k.due_at LIMIT least(s.free, ${LANES_AT_ONCE}) FOR UPDATE OF k SKIP LOCKED) k
+  ), picked AS (
+    SELECT d.subscription, d.person FROM due d WHERE d.place <= d.free ORDER BY d.due_at LIMIT ${LANES_AT_ONCE}
   )
-  SELECT c.subscription, c.person, c.token, c.fence::text AS fence, s.partner, s.endpoint, s.payload, s.headers, coalesce(s.timeout_seconds, 15) * 1000 AS "timeoutMs",
-    ${SECRETS_OF('s.partner')} AS secrets,
-    CASE WHEN e.id IS NOT NULL THEN json_build_object('id', e.id, 'number', e.number, 'refs', e.refs, 'owner', e.owner, 'patient', e.patient,
-      'correlation', e.correlation_id, 'urgent', e.urgent, 'attempts', e.attempts) END AS event
-  FROM claimed c JOIN notifications.subscription s ON s.id = c.subscription
-  LEFT JOIN LATERAL (${NEXT('c')}) e ON true`);
+  UPDATE notifications.lane k SET token = $5::uuid, holder = $4::uuid,
+    until = clock_timestamp() + make_interval(secs => coalesce((SELECT s.timeout_seconds FROM notifications.subscription s WHERE s.id = k.subscription), 15) + ${MARGIN / 1000})
+  FROM picked p WHERE k.subscription = p.subscription AND k.person = p.person`);
 
 /**
- * Takes lanes in which something is due.
+ * Leases lanes in which something is due, the longest due first. They stay locked until the transaction ends, so that what is asked
+ * after this in it is as fresh as a withdrawal that waits for them needs it to be.
  *
  * @param room how many requests each endpoint that is known may still get; `usual` for any other
  */
-export async function claim(db: Database, holder: string, room: ReadonlyMap<string, number>, usual: number): Promise<Claim[]> {
-  const claims = await db.query<Claim>(claimLanes, [[...room.keys()], [...room.values()], usual, holder]);
-  crashPoint('delivery.leased');
-  return claims;
-}
-
-/** When a lane must be looked at next, from the events of `undelivered` (number, urgent, state, next_at). */
-const DUE = `(SELECT min(u.next_at) FROM undelivered u WHERE u.state IN ('queued', 'waiting') AND (u.urgent OR u.number = (SELECT min(h.number) FROM undelivered h)))`;
-
-const FREE = `UPDATE notifications.lane k SET token = NULL, holder = NULL, until = NULL, due_at = ${DUE}
-  WHERE k.subscription = $1 AND k.person = $2 AND k.token = $3::uuid AND k.changes = (SELECT m.changes FROM mine m) RETURNING k.person`;
+export const lease = (tx: Tx, holder: string, token: string, room: ReadonlyMap<string, number>, usual: number): Promise<object[]> =>
+  tx.query(leaseLanes, [[...room.keys()], [...room.values()], usual, holder, token]);
 
 const MINE = `SELECT k.changes FROM notifications.lane k WHERE k.subscription = $1 AND k.person = $2 AND k.token = $3::uuid`;
 
 const UNDELIVERED = `SELECT e.number, e.urgent, e.state, e.next_at FROM notifications.event e
   WHERE e.subscription = $1 AND e.person = $2 AND e.state IN ('queued', 'waiting', 'parked')`;
 
-const freeLane = statement(`WITH mine AS (${MINE}), undelivered AS (${UNDELIVERED}), freed AS (${FREE})
-  SELECT (SELECT count(*)::int FROM mine) AS held, (SELECT count(*)::int FROM freed) AS freed`);
+/** When a lane must be looked at next, from the events of `undelivered` (number, urgent, state, next_at). */
+const DUE = `SELECT min(u.next_at) AS at FROM undelivered u WHERE u.state IN ('queued', 'waiting') AND (u.urgent OR u.number = (SELECT min(h.number) FROM undelivered h))`;
 
-/** Gives a lane back, due when its next event is. Events that are queued at the same moment make it look again. */
-export async function release(db: Database, { subscription, person, token }: Claim): Promise<void> {
+const UNCHANGED = `k.subscription = $1 AND k.person = $2 AND k.token = $3::uuid AND k.changes = (SELECT m.changes FROM mine m)`;
+
+/** Gives back a lane in which something is still to come; one in which nothing is goes, so that there are no more lanes than work. */
+const FREED = `due AS (${DUE}), freed AS (
+    UPDATE notifications.lane k SET token = NULL, holder = NULL, until = NULL, due_at = (SELECT at FROM due) WHERE ${UNCHANGED} AND (SELECT at FROM due) IS NOT NULL
+    RETURNING k.due_at <= clock_timestamp() AS again
+  ), emptied AS (
+    DELETE FROM notifications.lane k WHERE ${UNCHANGED} AND (SELECT at FROM due) IS NULL RETURNING false AS again
+  )
+  SELECT EXISTS (SELECT FROM mine) AS held, (SELECT again FROM (SELECT again FROM freed UNION ALL SELECT again FROM emptied) f) AS again`;
+
+/** `again` is null if events were queued since the snapshot: the lane was not given back. */
+interface Freed {
+  readonly held: boolean;
+  readonly again: boolean | null;
+}
+
+const freeLane = statement(`WITH mine AS (${MINE}), undelivered AS (${UNDELIVERED}), ${FREED}`);
+
+/**
+ * Gives a lane back, due when its next event is. Events that are queued at the same moment make it look again.
+ * @returns whether something is due in it already
+ */
+export async function release(db: Database, { subscription, person, token }: Lease): Promise<boolean> {
   for (;;) {
-    const [row] = await db.query<{ held: number; freed: number }>(freeLane, [subscription, person, token]);
+    const [row] = await db.query<Freed>(freeLane, [subscription, person, token]);
     crashPoint('delivery.lane-freed');
-    if (row!.held === 0 || row!.freed > 0) return;
+    if (!row!.held || row!.again !== null) return row!.again ?? false;
   }
 }
 
@@ -120,6 +97,8 @@ export interface Recorded {
 }
 
 // States are told by what they are not: with IN, the small index of what is undelivered would be gone through instead of the key.
+// The health of a channel is written when it says something new, and else once a second: its row is one for all deliveries, and each
+// that so much as locked it would wait for the commit of the one before.
 const recordAttempt = statement(`
   WITH mine AS (${MINE}), ended AS (
     UPDATE notifications.attempt SET outcome = $5, status = $6, failure = $7, ended_at = clock_timestamp() WHERE id = $4::uuid RETURNING number
@@ -134,26 +113,27 @@ const recordAttempt = statement(`
   ), health AS (
     INSERT INTO notifications.channel_health AS h (subscription, last_success_at, last_sent_at, error)
     SELECT $1, CASE WHEN $8 = 'delivered' THEN clock_timestamp() END, clock_timestamp(), $11
-    WHERE $5 <> 'abandoned'
+    WHERE $5 <> 'abandoned' AND NOT EXISTS (SELECT FROM notifications.channel_health n
+      WHERE n.subscription = $1 AND n.error IS NOT DISTINCT FROM $11 AND n.last_sent_at >= statement_timestamp() - interval '1 second')
     ON CONFLICT (subscription) DO UPDATE SET last_success_at = coalesce(excluded.last_success_at, h.last_success_at), last_sent_at = excluded.last_sent_at, error = excluded.error
-    WHERE h.error IS DISTINCT FROM excluded.error OR h.last_sent_at IS NULL OR h.last_sent_at < excluded.last_sent_at - interval '1 second'
-  ), freed AS (${FREE})
-  SELECT (SELECT count(*)::int FROM mine) AS held, (SELECT count(*)::int FROM freed) AS freed`);
+  ), ${FREED}`);
 
 const STATE: Record<Verdict, string> = { delivered: 'delivered', gone: 'waiting', parked: 'parked', retry: 'waiting', abandoned: 'queued' };
 
 /**
  * Notes how an attempt ended, moves its event on and gives the lane back, in one statement. A worker that lost the lane meanwhile may
  * still say that it delivered; anything else is the new holder's to say.
+ *
+ * @returns whether something is due in the lane already
  */
-export async function record(db: Database, claimed: Claim, attempt: string, { verdict, answer, pauseMs = 0, error }: Recorded): Promise<void> {
-  const { subscription, person, token } = claimed;
+export async function record(db: Database, leased: Lease, attempt: string, { verdict, answer, pauseMs = 0, error }: Recorded): Promise<boolean> {
+  const { subscription, person, token } = leased;
   const values = [subscription, person, token, attempt, verdict, answer.status ?? null, answer.failure ?? null, STATE[verdict], verdict === 'abandoned' ? 0 : 1, pauseMs, error ?? null];
-  const [row] = await db.query<{ held: number; freed: number }>(recordAttempt, values);
+  const [row] = await db.query<Freed>(recordAttempt, values);
   crashPoint('delivery.recorded');
   if (verdict === 'retry') crashPoint('delivery.retry-scheduled');
   if (verdict === 'parked') crashPoint('delivery.parked');
-  if (row!.held > 0 && row!.freed === 0) await release(db, claimed);
+  return row!.held && row!.again === null ? release(db, leased) : (row!.again ?? false);
 }
 
 const beat = statement(`INSERT INTO notifications.worker (id, until) VALUES ($1, clock_timestamp() + $2::int * interval '1 ms')
@@ -167,11 +147,11 @@ const takeOver = statement(`
 
 const leave = statement(`DELETE FROM notifications.worker WHERE id = $1`);
 
-/** A sign of life of a worker; frees what workers hold that gave none. */
-export async function signOfLife(db: Database, holder: string): Promise<void> {
-  await db.query(beat, [holder, WORKER_TTL]);
-  await db.query(takeOver);
+/** A sign of life of a worker; frees what workers hold that gave none. @returns whether lanes were freed */
+export async function signOfLife(db: Database, holder: string): Promise<boolean> {
+  const freed = await db.transaction(async (tx) => (await Promise.all([tx.query(beat, [holder, WORKER_TTL]), tx.last(takeOver)]))[1]);
   crashPoint('delivery.worker-beat');
+  return freed.length > 0;
 }
 
 /** The worker stops, and holds nothing any more. */
@@ -204,7 +184,7 @@ const cleanLanes = statement(`
   WHERE k.subscription = empty.subscription AND k.person = empty.person AND k.changes = empty.changes AND k.token IS NULL AND k.due_at IS NULL
     AND NOT EXISTS (SELECT FROM notifications.event e WHERE e.subscription = k.subscription AND e.person = k.person AND e.state IN ('queued', 'waiting', 'parked'))`);
 
-/** Removes lanes in which nothing waits any more. */
+/** Removes lanes in which nothing waits any more: those of subscriptions that ended. */
 export async function sweepLanes(db: Database): Promise<void> {
   await db.query(cleanLanes);
   crashPoint('delivery.lanes-swept');

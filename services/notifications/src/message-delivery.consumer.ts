@@ -4,15 +4,14 @@ import type { Tx } from '@baton/postgres';
 import { decidedBy, MESSAGE_EVENTS } from './message-delivery.js';
 import { queueDecision } from './message-delivery.store.js';
 
-/** The handlers, and after each that may concern the sender of a message, its queueing: in the same transaction. */
+/** The handlers, and with each that may concern the sender of a message, its queueing: in the same transaction. */
 export function withMessages(handlers: Handlers): Handlers {
   const all: Handlers = { ...handlers };
   for (const type of MESSAGE_EVENTS) {
-    const before = handlers[type];
+    const own = handlers[type];
     (all as Record<string, (tx: Tx, event: BatonEvent) => Promise<void>>)[type] = async (tx, event) => {
-      await before?.(tx, event);
       const decided = decidedBy(event);
-      if (decided) await queueDecision(tx, decided);
+      await Promise.all([decided && queueDecision(tx, decided), own?.(tx, event)]);
     };
   }
   return all;

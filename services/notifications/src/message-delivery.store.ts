@@ -8,7 +8,7 @@ import type { Answer, Verdict } from './delivery.js';
 import type { SeenReference } from './disclosure.js';
 import { SECRETS_OF } from './lane.store.js';
 import type { Decided } from './message-delivery.js';
-import { wakeDeliveries } from './wake.js';
+import { wake } from './wake.js';
 
 const THERE = statement(`SELECT to_regclass('gateway.message_v1') IS NOT NULL AS there`);
 let messagesAreKept = false;
@@ -30,7 +30,7 @@ export async function queueDecision(tx: Tx, { referral, version, event, refs, pa
   if (!(await mayHaveCome(tx))) return;
   const queued = await tx.query(statement(QUEUE), [referral, version, event, refs, patient, urgent, occurred]);
   crashPoint('notifications.message-queued');
-  if (queued.length > 0) tx.afterCommit(wakeDeliveries);
+  if (queued.length > 0) tx.afterCommit(() => wake('messages'));
 }
 
 /** A message in hand: nobody else sends it meanwhile. */
@@ -173,6 +173,6 @@ const AGAIN = statement(`UPDATE notifications.message_delivery SET state = 'queu
 export async function resendMessage(db: Database, partner: string, id: string): Promise<boolean> {
   const found = await db.query(AGAIN, [id, partner]);
   crashPoint('message-delivery.queued-again');
-  wakeDeliveries();
+  wake('messages');
   return found.length > 0;
 }

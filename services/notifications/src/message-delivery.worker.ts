@@ -11,7 +11,7 @@ import { beginMessage, claimMessages, postpone, recordMessage, type MessageClaim
 import type { Sender } from './sender.js';
 import { signatureHeaders } from './signature.js';
 import { firstSecret, type SigningKeys } from './signing.store.js';
-import { onDeliveriesWoken } from './wake.js';
+import { onWoken } from './wake.js';
 
 /** Messages one partner gets at the same time. */
 const AT_A_TIME = 4;
@@ -47,7 +47,7 @@ export class MessageDeliveryWorker implements Worker {
   constructor(private readonly parts: MessageDeliveryParts) {}
 
   start(): void {
-    const stopListening = onDeliveriesWoken(() => this.wake());
+    const stopListening = onWoken('messages', () => this.wake());
     this.running = this.run().finally(stopListening);
   }
 

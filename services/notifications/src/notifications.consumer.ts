@@ -11,7 +11,7 @@ import { decisionTidings, recordTiding, referralTiding, refusedTiding, sharedTid
 export function notificationHandlers(): Handlers {
   const handlers: Record<string, Handler> = {
     'baton.consent.sharing-allowed.v1': onShared,
-    'baton.consent.sharing-refused.v1': async (tx, event) => void (await queueTiding(tx, event, refusedTiding(event, await present(tx, event)))),
+    'baton.consent.sharing-refused.v1': onRefused,
     'baton.consent.sharing-withdrawn.v1': onWithdrawn,
     'baton.consent.decision-recorded.v1': onDecision,
     'baton.consent.decision-amended.v1': onDecision,
@@ -31,6 +31,10 @@ async function onShared(tx: Tx, event: BatonEvent): Promise<void> {
   await queueTiding(tx, event, sharedTiding(event, await present(tx, event)));
 }
 
+async function onRefused(tx: Tx, event: BatonEvent): Promise<void> {
+  await queueTiding(tx, event, refusedTiding(event, await present(tx, event)));
+}
+
 async function onWithdrawn(tx: Tx, event: BatonEvent): Promise<void> {
   const { referral, patient, lost } = event.data as SharingFacts;
   if (lost.length > 0) await queueAccessLost(tx, event, { partners: lost, referral, patient });
@@ -38,9 +42,9 @@ async function onWithdrawn(tx: Tx, event: BatonEvent): Promise<void> {
 
 /** A decision opens things, and may shut others that a subscription was told of. */
 async function onDecision(tx: Tx, event: BatonEvent): Promise<void> {
-  for (const tiding of decisionTidings(event)) await queueTiding(tx, event, tiding);
   const { effect, status, patient } = event.data as DecisionFacts;
-  if (effect === 'deny' || status !== 'active') await queueAccessLost(tx, event, { patient });
+  const shuts = effect === 'deny' || status !== 'active';
+  await Promise.all([...decisionTidings(event).map((tiding) => queueTiding(tx, event, tiding)), ...(shuts ? [queueAccessLost(tx, event, { patient })] : [])]);
 }
 
 async function onRecord(tx: Tx, topic: Topic, event: BatonEvent): Promise<void> {
@@ -60,10 +64,10 @@ async function completed(tx: Tx, topic: Topic, event: BatonEvent): Promise<Recor
 
 const acting = (event: BatonEvent) => batonActs({ requestId: event.id, correlationId: event.correlationId, traceparent: event.traceparent });
 
-/** The referral of a verdict as it is now. Consent's events do not repeat what referrals says of it. */
+/** The referral of a verdict as it is now, once the subscriptions are locked. Consent's events do not repeat what referrals says of it. */
 async function present(tx: Tx, event: BatonEvent): Promise<PresentReferral> {
   const { referral, patient } = event.data as SharingFacts;
-  const rows = await referralRows(tx, patient, referral);
+  const [, rows] = await Promise.all([listening(tx), referralRows(tx, patient, referral)]);
   const request = rows.find(({ type, id }) => type === 'ServiceRequest' && id === referral);
   const task = rows.find(({ type }) => type === 'Task');
   const { priority, performer } = (request ? contentOf(request) : {}) as Partial<ServiceRequest>;

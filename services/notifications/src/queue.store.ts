@@ -4,7 +4,7 @@ import { crashPoint } from '@baton/kernel';
 import { statement, type Tx } from '@baton/postgres';
 import type { Tiding } from './tiding.js';
 import { passes, type Filter } from './topic-filter.js';
-import { wakeDeliveries } from './wake.js';
+import { wake } from './wake.js';
 
 /** A subscription whose events are numbered in this transaction: its row is locked. */
 interface Listening {
@@ -34,7 +34,7 @@ export function listening(tx: Tx): Promise<Listening[]> {
 }
 
 /** The person of a Patient as of now, and the Patient itself where there is none. */
-const PERSON = `coalesce((SELECT p.person::text FROM directory.person_v1 p WHERE p.patient = $8::text), $8::text)`;
+const personOf = (patient: string): string => `coalesce((SELECT p.person::text FROM directory.person_v1 p WHERE p.patient = ${patient}::text), ${patient}::text)`;
 
 /** The next number: one more than the highest there is. Its subscription is locked, so nobody else takes it. */
 const highest = (subscription: string): string => `coalesce((SELECT max(e.number) FROM notifications.event e WHERE e.subscription = ${subscription}), 0)`;
@@ -58,7 +58,7 @@ const queue = statement(`
           SELECT FROM notifications.attempt a WHERE a.subscription = before.subscription AND a.number = before.number AND before.focus = ANY(a.named)))))
   ), queued AS (
     INSERT INTO notifications.event (subscription, number, id, kind, type, focus, aggregate, version, refs, versions, owner, patient, referral, person, urgent, occurred, correlation_id)
-    SELECT f.subscription, ${highest('f.subscription')} + 1, gen_random_uuid(), $4, $12, $3, $10, $11, $5::text[], $6::int[], f.owner, $8, $9, ${PERSON}, $7, $13::timestamptz, $14
+    SELECT f.subscription, ${highest('f.subscription')} + 1, gen_random_uuid(), $4, $12, $3, $10, $11, $5::text[], $6::int[], f.owner, $8, $9, ${personOf('$8')}, $7, $13::timestamptz, $14
     FROM fresh f ON CONFLICT (subscription, focus, aggregate, version, kind) DO NOTHING
     RETURNING subscription, person
   )
@@ -94,19 +94,18 @@ export async function queueTiding(tx: Tx, event: BatonEvent, tiding: Tiding): Pr
     tiding.introduces,
   ]);
   crashPoint('notifications.event-queued');
-  if (rows.length > 0) tx.afterCommit(wakeDeliveries);
+  if (rows.length > 0) tx.afterCommit(() => wake('deliveries'));
   return rows.map(({ subscription }) => subscription);
 }
 
-/** Events of subscriptions, of one referral or else of one person; `$1` the ids of subscriptions. */
-const SCOPE = `e.subscription = ANY($1::text[]) AND (e.referral = $2::text OR ($2::text IS NULL AND e.person = $3::text))`;
+/** Events of subscriptions (`$1`, their ids), of one referral (`$2`) or else of the person of a Patient (`$3`). */
+const SCOPE = `e.subscription = ANY($1::text[]) AND (e.referral = $2::text OR ($2::text IS NULL AND (e.person || '') = ${personOf('$3')}))`;
 
+// An attempt is begun while its lane is locked. So this waits for those under way; those after it see what was withdrawn.
 const fence = statement(
-  `UPDATE notifications.lane k SET fence = k.fence + 1
-   WHERE k.token IS NOT NULL AND (k.subscription, k.person) IN (SELECT e.subscription, e.person FROM notifications.event e WHERE ${SCOPE})`,
+  `SELECT k.person FROM notifications.lane k WHERE (k.subscription, k.person) IN (SELECT e.subscription, e.person FROM notifications.event e WHERE ${SCOPE})
+   ORDER BY k.subscription, k.person FOR UPDATE OF k`,
 );
-
-const personOf = statement(`SELECT person::text AS person FROM directory.person_v1 WHERE patient = $1`);
 
 const queueLosses = statement(`
   WITH told AS (
@@ -142,18 +141,20 @@ export interface Loss {
  * Queues the notice that access was lost, by id and without content, for every subscription (whatever its topic) for which an
  * attempt was begun that named what its partner does not see any more. It comes after all numbers queued before.
  *
- * Attempts that are about to be rendered are fenced off first: either this sees them, or they see the withdrawal.
+ * The lanes are locked first: of an attempt about to begin either this sees what it names, or it sees the withdrawal.
  */
 export async function queueAccessLost(tx: Tx, event: BatonEvent, loss: Loss): Promise<string[]> {
   const subscriptions = (await listening(tx)).filter(({ partner }) => loss.partners?.includes(partner) ?? true).map(({ id }) => id);
   if (subscriptions.length === 0) return [];
-  const [person] = loss.referral === undefined ? await tx.query<{ person: string }>(personOf, [loss.patient]) : [];
-  const scope = [subscriptions, loss.referral ?? null, person?.person ?? loss.patient];
-  await tx.query(fence, scope);
-  crashPoint('notifications.lanes-fenced');
   const focus = loss.referral === undefined ? null : `ServiceRequest/${loss.referral}`;
-  const rows = await tx.query<{ subscription: string }>(queueLosses, [...scope, focus, event.key, event.version, event.type, event.time, event.correlationId]);
+  const scope = [subscriptions, loss.referral ?? null, loss.patient];
+  const [, rows] = await Promise.all([
+    tx.query(fence, scope),
+    tx.query<{ subscription: string }>(queueLosses, [...scope, focus, event.key, event.version, event.type, event.time, event.correlationId]),
+  ]);
+  crashPoint('notifications.lanes-fenced');
   crashPoint('notifications.loss-queued');
-  if (rows.length > 0) tx.afterCommit(wakeDeliveries);
+  // Also where nothing was lost: what was due in the locked lanes was passed over meanwhile.
+  tx.afterCommit(() => wake('deliveries'));
   return rows.map(({ subscription }) => subscription);
 }

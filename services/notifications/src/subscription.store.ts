@@ -4,7 +4,7 @@ import { batonActs, crashPoint, newEventId } from '@baton/kernel';
 import { statement, type Database, type Fragment, type Tx } from '@baton/postgres';
 import { SECRETS_OF, resume } from './lane.store.js';
 import type { SubscriptionSettings, SubscriptionStatus } from './subscription.js';
-import { wakeDeliveries } from './wake.js';
+import { wake } from './wake.js';
 
 const COLUMNS = 'topic, canonical, filters, endpoint, content, payload, headers, heartbeat_seconds, timeout_seconds, max_count, ends_at';
 
@@ -89,13 +89,24 @@ const dueHeartbeats = statement(`
   )
   SELECT ${SIGN}, 'heartbeat' AS type FROM c`);
 
-/** Takes the handshakes and heartbeats that are due; a handshake not settled in time is taken again. */
-export async function claimSigns(db: Database, most: number): Promise<DueSign[]> {
-  const handshakes = await db.query<DueSign>(dueHandshakes, [most]);
+const ended = statement(`SELECT id FROM notifications.subscription WHERE status <> 'off' AND ends_at <= clock_timestamp() LIMIT 20`);
+
+/** What subscriptions ask for besides deliveries. */
+export interface Due {
+  /** Leased: a handshake that is not settled in time is taken again. */
+  readonly signs: readonly DueSign[];
+  /** Ids of subscriptions whose `end` has come. */
+  readonly ended: readonly string[];
+}
+
+/** Takes the handshakes and heartbeats that are due, and looks for subscriptions that end: in one flight. @param most of either sign */
+export async function claimSigns(db: Database, most: number): Promise<Due> {
+  const [handshakes, heartbeats, over] = await db.transaction((tx) =>
+    Promise.all([tx.query<DueSign>(dueHandshakes, [most]), tx.query<DueSign>(dueHeartbeats, [most]), tx.last<{ id: string }>(ended)]),
+  );
   crashPoint('handshake.leased');
-  const heartbeats = await db.query<DueSign>(dueHeartbeats, [most]);
   crashPoint('heartbeat.leased');
-  return [...handshakes, ...heartbeats];
+  return { signs: [...handshakes, ...heartbeats], ended: over.map(({ id }) => id) };
 }
 
 const setStatus = statement(`UPDATE notifications.subscription SET status = $2, handshake_until = NULL WHERE id = $1 AND status = ANY($3::text[]) AND ($4::int IS NULL OR generation = $4) RETURNING id`);
@@ -126,7 +137,7 @@ export async function settleHandshake(db: Database, sign: DueSign, error: string
     await tx.query(noteHealth, [sign.subscription, error ?? null]);
     crashPoint('subscription.handshake-settled');
     if (error === undefined) await resume(tx, sign.subscription);
-    tx.afterCommit(wakeDeliveries);
+    tx.afterCommit(() => wake('deliveries'));
     return true;
   });
 }
@@ -147,14 +158,12 @@ export async function noteHeartbeat(db: Database, sign: DueSign, error: string |
   crashPoint('subscription.heartbeat-noted');
 }
 
-const ended = statement(`SELECT id FROM notifications.subscription WHERE status <> 'off' AND ends_at <= clock_timestamp() LIMIT 20`);
-
-/** Turns off the subscriptions whose `end` has come. */
-export async function endSubscriptions(db: Database): Promise<void> {
-  for (const { id } of await db.query<{ id: string }>(ended)) {
+/** Turns off subscriptions whose `end` has come. */
+export async function endSubscriptions(db: Database, ids: readonly string[]): Promise<void> {
+  for (const id of ids) {
     await db.transaction(async (tx) => {
       if (!(await move(tx, id, ['requested', 'active', 'error'], 'off'))) return;
-      for (const { sql, values } of Object.values(endedSubscription(id))) await tx.query(statement(sql), values);
+      await Promise.all(Object.values(endedSubscription(id)).map(({ sql, values }) => tx.query(statement(sql), values)));
       crashPoint('subscription.ended');
     });
   }

@@ -8,7 +8,7 @@ import { firstSecret } from './signing.store.js';
 import { readSubscription } from './subscription.fhir.js';
 import { statusAfter, type SubscriptionSettings, type SubscriptionStatus } from './subscription.js';
 import { changedSubscription, endedSubscription, newSubscription, resumed } from './subscription.store.js';
-import { wakeDeliveries } from './wake.js';
+import { wake } from './wake.js';
 
 /** What judging a Subscription takes. */
 export interface SubscriptionNeeds {
@@ -36,7 +36,7 @@ async function create(needs: SubscriptionNeeds, tx: Tx, caller: Caller, { id, re
   const settings = await settingsOf(needs, resource);
   refuseIfAny('rule-broken', endViolations(settings, tx.now));
   const sealed = withSealedHeaders(needs.sealer, id, resource);
-  tx.afterCommit(wakeDeliveries);
+  tx.afterCommit(() => wake('handshakes'));
   return {
     resource: { ...sealed, status: 'requested' },
     rows: {
@@ -52,7 +52,7 @@ async function update(needs: SubscriptionNeeds, tx: Tx, _caller: Caller, { curre
   const status = statusAfter(was.status, (resource as unknown as Subscription).status, was.channel.endpoint !== settings.endpoint);
   refuseIfAny('rule-broken', [...(status ? [] : [statusViolation(was.status)]), ...(status === 'off' ? [] : endViolations(settings, tx.now))]);
   const sealed = withSealedHeaders(needs.sealer, current.id, resource);
-  tx.afterCommit(wakeDeliveries);
+  tx.afterCommit(() => wake(status === 'requested' ? 'handshakes' : 'deliveries'));
   return { resource: { ...sealed, status: status! }, rows: rowsFor(current.id, was.status, status!, settings, headersOf(sealed)) };
 }
 

@@ -1,16 +1,18 @@
 /**
- * Hints inside one process that there is something to deliver. A lost hint costs latency, never a delivery: workers look by
- * themselves as well.
+ * Hints inside one process that there is something to do, each to the worker it is for and to no other. A lost hint costs latency,
+ * never a delivery: workers look by themselves as well.
  */
-const listeners = new Set<() => void>();
+export type Errand = 'deliveries' | 'handshakes' | 'messages';
 
-/** Wakes the delivery workers of this process. */
-export function wakeDeliveries(): void {
-  for (const listener of listeners) listener();
+const listeners: Readonly<Record<Errand, Set<() => void>>> = { deliveries: new Set(), handshakes: new Set(), messages: new Set() };
+
+/** Wakes the workers of this process that run such errands. */
+export function wake(errand: Errand): void {
+  for (const listener of listeners[errand]) listener();
 }
 
 /** @returns how to stop listening */
-export function onDeliveriesWoken(listener: () => void): () => void {
-  listeners.add(listener);
-  return () => void listeners.delete(listener);
+export function onWoken(errand: Errand, listener: () => void): () => void {
+  listeners[errand].add(listener);
+  return () => void listeners[errand].delete(listener);
 }

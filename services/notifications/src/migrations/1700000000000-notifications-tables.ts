@@ -86,7 +86,8 @@ CREATE TABLE notifications.event (
 CREATE UNIQUE INDEX event_by_id ON notifications.event (id);
 CREATE INDEX event_undelivered ON notifications.event (subscription, person, number) WHERE state IN ('queued', 'waiting', 'parked');
 CREATE INDEX event_by_referral ON notifications.event (referral) WHERE referral IS NOT NULL;
-CREATE INDEX event_by_person ON notifications.event (person);
+-- Not of the bare column: what is undelivered is found by the small index above, not among all that a person ever had.
+CREATE INDEX event_by_person ON notifications.event ((person || ''));
 COMMENT ON COLUMN notifications.event.number IS 'Counts the events of the subscription, without gaps';
 COMMENT ON COLUMN notifications.event.person IS 'As of queueing: unit of order';
 
@@ -112,18 +113,16 @@ CREATE TABLE notifications.lane (
   person text COLLATE "C" NOT NULL,
   due_at timestamptz,
   changes bigint NOT NULL DEFAULT 0,
-  fence bigint NOT NULL DEFAULT 0,
   token uuid,
   holder uuid,
   until timestamptz,
-  rendered_at timestamptz,
   PRIMARY KEY (subscription, person)
-) WITH (fillfactor = 50);
+);
 CREATE INDEX lane_due ON notifications.lane (subscription, due_at) WHERE token IS NULL AND due_at IS NOT NULL;
-CREATE INDEX lane_held ON notifications.lane (subscription, person) WHERE token IS NOT NULL;
-COMMENT ON TABLE notifications.lane IS 'The events of one person within one subscription: one delivery at a time, whoever works';
+CREATE INDEX lane_held ON notifications.lane (token) WHERE token IS NOT NULL;
+COMMENT ON TABLE notifications.lane IS 'The events of one person within one subscription, while any waits: one delivery at a time, whoever works';
 COMMENT ON COLUMN notifications.lane.changes IS 'Raised with every event queued: who recomputes due_at from an older snapshot must try again';
-COMMENT ON COLUMN notifications.lane.fence IS 'Raised by a withdrawal: an attempt that was about to be rendered before it begins anew';
+COMMENT ON COLUMN notifications.lane.token IS 'One for all lanes that were leased at once; a lane that is leased again has another';
 
 CREATE TABLE notifications.worker (
   id uuid PRIMARY KEY,
