@@ -31,6 +31,8 @@ export interface ConsumerOptions {
   /** Events per transaction at most. */
   readonly batchSize?: number;
   readonly concurrency?: number;
+  /** Called when a key is parked, with the event that could not be applied: somebody must look. Ids only. */
+  readonly report?: (parked: CannotApply) => void;
   /** Tries of one event before its key is parked. */
   readonly tries?: number;
 }
@@ -48,6 +50,17 @@ export interface ConsumerStatus extends MemberStatus {
   readonly newerMajor: number;
   /** Milliseconds from the outbox row to the commit of the effect, of the newest event handled. */
   readonly latencyMs: number;
+}
+
+/** An event that could not be applied; it and what follows of its key waits. */
+export interface CannotApply {
+  readonly topic: string;
+  readonly key: string;
+  readonly eventId: string;
+  readonly type: string;
+  /** Class of the error: its text may hold what nobody should read. */
+  readonly error: string;
+  readonly attempts: number;
 }
 
 /** Events that are handled in one transaction, and the life of the database in which the position behind them was learnt. */
@@ -220,7 +233,7 @@ export class Consumer {
   }
 
   private async park(batch: Batch, failure: { error: string; attempts: number }): Promise<void> {
-    const { database, schema, group } = this.options;
+    const { database, schema, group, report } = this.options;
     const { event } = batch.events[0]!;
     const parked = await database.transaction(async (tx) => {
       const { fresh, shut } = await this.admit(tx, batch);
@@ -231,6 +244,7 @@ export class Consumer {
     });
     crashPoint('consumer.parking-committed');
     this.counts.parked += parked;
+    if (parked > 0) report?.({ topic: event.topic, key: event.key, eventId: event.id, type: event.type, ...failure });
   }
 }
 

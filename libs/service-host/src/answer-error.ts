@@ -7,6 +7,7 @@ import type { FastifyReply } from 'fastify';
 import type { BatonRequest } from './fhir-request.js';
 import { sendRefusal, sendResource } from './fhir-reply.js';
 import { errorFields } from './log.js';
+import { POSTED_ONLY } from './offered-methods.js';
 import type { Host } from './service.js';
 
 /** Tells the services of a process that a request was refused. */
@@ -53,6 +54,7 @@ const nothingThere = (error: unknown): boolean => !(error instanceof Refused) &&
 /** What is said where no route is: the method is wrong, the type is not offered, or there is nothing at all. */
 function unanswered(request: BatonRequest): Refused {
   const [, type] = /^\/fhir\/R4\/([A-Z][A-Za-z]*)/.exec(request.url) ?? [];
+  if (POSTED_ONLY.test(request.url)) return refuse('not-allowed', 'method-not-offered', 'A Bundle is posted here, and nothing else is offered.');
   if (type === undefined) return refuse('unknown', 'address-unknown', 'There is nothing at this address.');
   if (resourceType(type)) return notOffered(type, `${request.method} at this address`);
   return refuse('unknown', 'type-not-offered', 'This type is not offered here; /fhir/R4/metadata says which are.', { code: 'not-supported' });
@@ -74,10 +76,12 @@ export function refusalOf(error: unknown): Refused | undefined {
   const failure = (error ?? {}) as FastifyFailure;
   const status = failure.getStatus?.() ?? failure.statusCode;
   if (failure.code === 'FST_ERR_CTP_BODY_TOO_LARGE' || status === 413) return refuse('too-large', 'body-too-large', 'The body is larger than is taken here.');
-  if (failure.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || status === 415) return refuse('unsupported-media', 'media-type-not-taken', 'Send application/fhir+json (JSON Patch: application/json-patch+json).');
+  if (failure.code === 'FST_ERR_CTP_INVALID_MEDIA_TYPE' || status === 415) return mediaTypeNotTaken();
   if (status === 404) return refuse('unknown', 'address-unknown', 'There is nothing at this address.');
   if (status === 405) return refuse('not-allowed', 'method-not-offered', 'This method is not offered here.');
   if (status !== undefined && status >= 400 && status < 500) return refuse('malformed', 'request-malformed', 'The request cannot be understood.');
   return undefined;
 }
 
+/** A body in a type that is not read there. */
+export const mediaTypeNotTaken = (): Refused => refuse('unsupported-media', 'media-type-not-taken', 'Send application/fhir+json (JSON Patch: application/json-patch+json).');

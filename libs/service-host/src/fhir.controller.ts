@@ -6,6 +6,7 @@ import { ApiExcludeController } from '@nestjs/swagger';
 import { type FastifyReply } from 'fastify';
 import { ifMatch, notModified, preferHandling, preferReturn, requireJson } from './fhir-headers.js';
 import { FhirInteractions, type FhirAnswer } from './fhir-interactions.js';
+import { mediaTypeNotTaken } from './answer-error.js';
 import { FHIR_JSON, versionHeaders } from './fhir-reply.js';
 import { idempotencyOf, queryOf, type BatonRequest } from './fhir-request.js';
 import type { Host } from './service.js';
@@ -21,6 +22,9 @@ export function sendAnswer(host: Pick<Host, 'fhirBase'>, request: BatonRequest, 
   const body = prefer === 'OperationOutcome' && answer.location !== undefined ? JSON.stringify(outcomeOfSuccess('Stored.')) : answer.body;
   return reply.header('content-type', FHIR_JSON).send(body);
 }
+
+/** JSON Patch; plain JSON is taken for it, a resource is not. */
+const PATCH_TYPE = /^application\/(?:json-patch\+json|json)\s*(?:;|$)/i;
 
 /** The endpoints of one FHIR type, made from its rules: `/fhir/R4/<type>`. */
 export function fhirController(host: Host, rules: TypeRules, interactions = new FhirInteractions(host, rules)): Type {
@@ -80,7 +84,10 @@ export function fhirController(host: Host, rules: TypeRules, interactions = new 
 
     @Patch(':id')
     patch(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
-      return answer(request, reply, () => interactions.patch(request.caller, id, request.body, { ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) }));
+      return answer(request, reply, async () => {
+        if (!PATCH_TYPE.test(request.headers['content-type'] ?? '')) throw mediaTypeNotTaken();
+        return interactions.patch(request.caller, id, request.body, { ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) });
+      });
     }
 
     @Delete(':id')

@@ -21,7 +21,7 @@ const URL_AT_MOST = 16_384;
 const takesBundles = (url: string): boolean => /^\/fhir\/R4\/?(?:\?|$)|^\/fhir\/R4\/\$process-message/.test(url);
 
 /** Addresses that answer without a token: what Baton is and can do, and how to get a token. */
-const OPEN = /^\/(?:health\/|metrics$|docs(?:\/|-json$|$)|oauth2\/|fhir\/R4\/(?:metadata|\.well-known\/smart-configuration)(?:\?|$))/;
+const OPEN = /^\/(?:$|health\/|metrics$|docs(?:\/|-json$|$)|oauth2\/|fhir\/R4\/(?:metadata|\.well-known\/smart-configuration)(?:\?|$))/;
 
 interface Server {
   readonly app: NestFastifyApplication;

@@ -3,6 +3,9 @@ import type { TypeRules } from '@baton/fhir-store';
 
 const PATH = /^\/fhir\/R4\/([A-Z][A-Za-z]*)(\/[^?]*)?(?:\?|$)/;
 
+/** Where a Bundle or a message is posted. */
+export const POSTED_ONLY = /^\/fhir\/R4(\/\$process-message)?\/?(?:\?|$)/;
+
 /**
  * The methods that an address of the FHIR interface takes: a 405 must name them (RFC 9110 §15.5.6).
  *
@@ -11,6 +14,7 @@ const PATH = /^\/fhir\/R4\/([A-Z][A-Za-z]*)(\/[^?]*)?(?:\?|$)/;
  * @returns none where no type is named
  */
 export function offeredMethods(rules: ReadonlyMap<string, TypeRules>, url: string): string[] {
+  if (POSTED_ONLY.test(url)) return ['POST'];
   const [, type = '', below = ''] = PATH.exec(url) ?? [];
   const of = rules.get(type);
   if (!of) return [];

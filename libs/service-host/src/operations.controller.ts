@@ -4,11 +4,16 @@ import { type FastifyReply } from 'fastify';
 import { statement } from '@baton/postgres';
 import type { Host, Worker } from './service.js';
 
-/** What operations looks at: is it alive, may it get work, how does it fare. */
+/** What operations looks at: is it alive, may it get work, how does it fare. Whoever opens the bare address is led to the documentation. */
 export function operationsController(host: Host, readiness: () => readonly Pick<Worker, 'name' | 'health'>[]): Type {
   @ApiExcludeController()
   @Controller()
   class OperationsController {
+    @Get()
+    welcome(@Res() reply: FastifyReply) {
+      reply.redirect('/docs');
+    }
+
     @Get('health/live')
     live(@Res() reply: FastifyReply) {
       reply.header('content-type', 'application/json').send({ status: 'ok' });

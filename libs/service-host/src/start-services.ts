@@ -151,7 +151,7 @@ async function startWork(service: Service, host: Host, database: Database): Prom
   const report = (held: { topic: string; key: string; version: number }) => host.log.error('an event is held back: its predecessor is missing', { event: held.topic, key: held.key, version: held.version });
   const relay = service.publishes ? new Relay({ database, schema: service.name, transport: host.transport, report }).start() : undefined;
   const handlers = service.handlers?.(host);
-  const consumer = handlers ? await consume({ database, schema: service.name, transport: host.transport, group: service.name, handlers }) : undefined;
+  const consumer = handlers ? await consume({ database, schema: service.name, transport: host.transport, group: service.name, handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
   const workers = service.workers?.(host) ?? [];
   for (const worker of workers) worker.start();
   return { service, host, ...(relay ? { relay } : {}), ...(consumer ? { consumer } : {}), workers };

@@ -7,11 +7,11 @@ import { categoryOfItem, OPENABLE, type Openable, type Scope } from './decision.
 /** A recipient as it is named: a partner by its Organization, or a service, which means whoever provides and delivers it. */
 export type Recipient = { readonly at: string } & ({ readonly partner: string } | { readonly service: string });
 
-/** Notes what cannot be read: the rule, what would be right, where. */
-export type Note = (rule: string, says: string, at: string) => void;
+/** Notes what cannot be read: the rule, what would be right, where, and the issue's code (`not-supported` if left out). */
+export type Note = (rule: string, says: string, at: string, code?: string) => void;
 
 /** A note that collects. */
-export const noting = (violations: Violation[]): Note => (rule, says, at) => void violations.push({ rule, says, at: [at], code: 'not-supported' });
+export const noting = (violations: Violation[]): Note => (rule, says, at, code = 'not-supported') => void violations.push({ rule, says, at: [at], code });
 
 /** Elements that narrow or widen a provision in ways Baton does not enforce: refused, never ignored. */
 const UNREAD = ['code', 'securityLabel', 'dataPeriod', 'action', 'modifierExtension'] as const;
@@ -50,7 +50,7 @@ export function readScope(provision: ConsentProvision, at: string, note: Note): 
     else if (meaning === 'related' && referral !== undefined) contexts.push(referral);
     else note('data-not-supported', 'data names a resource itself (meaning instance), or a ServiceRequest with all that belongs to it (meaning related).', place);
   });
-  if (contexts.length > 1) note('data-not-supported', 'A decision is about one referral, or about all.', `${at}.data`);
+  if (contexts.length > 1) note('data-not-supported', 'A decision is about one referral, or about all.', `${at}.data`, 'business-rule');
   if (items.length > 0 && (contexts.length > 0 || categories.length > 0)) note('data-not-supported', 'A decision names single resources, or categories and a referral; not both.', `${at}.data`);
   const scope: Scope = items.length > 0 ? { kind: 'items', items } : (provision.class ?? []).length > 0 ? { kind: 'categories', categories } : { kind: 'record' };
   return { scope, ...(contexts[0] === undefined ? {} : { context: contexts[0] }) };
@@ -71,7 +71,7 @@ function readClasses(classes: readonly Coding[], at: string, note: Note): Openab
     if (named.includes(category)) return true;
     const all = typesOf(category);
     const given = all.filter((type) => types.includes(type));
-    if (given.length > 0 && given.length < all.length) note('class-incomplete', `${all.join(' and ')} are opened and refused together: name all of them.`, at);
+    if (given.length > 0 && given.length < all.length) note('class-incomplete', `${all.join(' and ')} are opened and refused together: name all of them.`, at, 'required');
     return given.length > 0;
   });
 }
@@ -88,7 +88,7 @@ export function readPeriod(provision: ConsentProvision, at: string, note: Note):
   const { start, end } = provision.period ?? {};
   const from = start === undefined ? undefined : boundsOf(start)?.first;
   const until = end === undefined ? undefined : boundsOf(end)?.after;
-  if (from && until && from >= until) note('period-empty', 'The period ends before it begins.', `${at}.period`);
+  if (from && until && from >= until) note('period-empty', 'The period ends before it begins.', `${at}.period`, 'invariant');
   return { ...(from ? { from } : {}), ...(until ? { until } : {}) };
 }
 

@@ -63,19 +63,19 @@ function policyOf(consent: Consent, note: Note): Policy {
   const policies = (consent.policy ?? []).flatMap(({ uri }) => (uri !== undefined && Object.hasOwn(PCF_POLICIES, uri) ? [PCF_POLICIES[uri]!] : []));
   if (policies.includes('break-glass')) note('break-glass-not-offered', 'Break glass is not offered by a Consent.', 'Consent.policy');
   const all = [...new Set([...(rule === undefined ? [] : [rule === 'implied' ? 'permit' : rule]), ...policies.filter((each) => each !== 'break-glass')])];
-  if (all.length > 1) note('policies-contradict', 'One policy permits and another denies.', 'Consent.policyRule');
+  if (all.length > 1) note('policies-contradict', 'One policy permits and another denies.', 'Consent.policyRule', 'invariant');
   return rule ?? policies.find((each) => each !== 'break-glass');
 }
 
 function effectOf(provision: ConsentProvision, policy: Policy, note: Note): Decision['effect'] {
   const says = policy === 'implied' ? 'permit' : policy;
   if (provision.type !== undefined) {
-    if (says !== undefined && says !== provision.type) note('policies-contradict', `The policy would ${says}, the provision would ${provision.type}.`, 'Consent.provision.type');
+    if (says !== undefined && says !== provision.type) note('policies-contradict', `The policy would ${says}, the provision would ${provision.type}.`, 'Consent.provision.type', 'invariant');
     return provision.type;
   }
   // Without a type it is not said whether what the provision names is what is permitted or what is left out.
   const bare = Object.keys(provision).every((element) => element === 'period' || element === 'purpose' || element === 'id');
-  if (!bare || says === undefined) note('provision-type-missing', 'Say permit or deny in provision.type.', 'Consent.provision.type');
+  if (!bare || says === undefined) note('provision-type-missing', 'Say permit or deny in provision.type.', 'Consent.provision.type', 'required');
   return says ?? 'deny';
 }
 
@@ -98,10 +98,10 @@ function timeOf(consent: Consent, effect: Decision['effect'], now: Date, note: N
   if (consent.dateTime === undefined) return now;
   const bounds = boundsOf(consent.dateTime);
   if (!bounds) {
-    note('date-not-readable', 'dateTime is a FHIR dateTime.', 'Consent.dateTime');
+    note('date-not-readable', 'dateTime is a FHIR dateTime.', 'Consent.dateTime', 'value');
     return now;
   }
-  if (bounds.first.getTime() > now.getTime() + AHEAD_MS) note('decided-ahead-of-time', 'A decision is recorded after it was taken; dateTime is more than 5 minutes ahead.', 'Consent.dateTime');
+  if (bounds.first.getTime() > now.getTime() + AHEAD_MS) note('decided-ahead-of-time', 'A decision is recorded after it was taken; dateTime is more than 5 minutes ahead.', 'Consent.dateTime', 'business-rule');
   const partial = bounds.after.getTime() - bounds.first.getTime() > 1000;
   if (effect === 'permit' || !partial) return bounds.first;
   return new Date(Math.max(bounds.first.getTime(), Math.min(bounds.after.getTime() - 1, now.getTime())));
@@ -116,14 +116,14 @@ function codeOf(consent: Consent, url: string, list: { system: string; title: st
   if (!found) return undefined;
   const coding: Coding | undefined = found.valueCoding ?? found.valueCodeableConcept?.coding?.find(({ system }) => system === list.system);
   const known = more.length === 0 && coding?.system === list.system && coding.code !== undefined && Object.hasOwn(list.codes, coding.code);
-  if (!known) note('code-unknown', `${list.title}: one code of ${list.system}.`, `Consent.extension('${url}')`);
+  if (!known) note('code-unknown', `${list.title}: one code of ${list.system}.`, `Consent.extension('${url}')`, 'code-invalid');
   return known ? coding.code : undefined;
 }
 
 function basisOf(consent: Consent, policy: Policy, note: Note): LawfulBasis {
   const given = codeOf(consent, CONSENT_EXTENSIONS.basis, LAWFUL_BASIS, note) as LawfulBasis | undefined;
   if (given !== undefined && (policy === 'implied') !== (given === 'implied-direct-care')) {
-    note('basis-contradicts-policy', 'Implied consent is policyRule IMPLIED, and nothing else is.', 'Consent.policyRule');
+    note('basis-contradicts-policy', 'Implied consent is policyRule IMPLIED, and nothing else is.', 'Consent.policyRule', 'invariant');
   }
   return given ?? (policy === 'implied' ? 'implied-direct-care' : 'explicit');
 }
@@ -134,14 +134,14 @@ function noteBasis({ basis, effect, recipients, scope, context, capacity, justif
   if (basis === 'break-glass') note('break-glass-not-offered', 'Break glass is not offered by a Consent.', at);
   if (basis === 'safeguarding-16la') note('basis-not-in-force', 'Section 16LA of the Children Act 2004 is not in force here yet; safeguarding in the public interest is.', at);
   if ((overrides(basis) || basis === 'gillick') && !justified) {
-    note('reason-and-person-missing', `This basis needs a reason (extension ${CONSENT_EXTENSIONS.reason}) and the person who answers for it (performer).`, reasonGiven(consent) ? 'Consent.performer' : at);
+    note('reason-and-person-missing', `This basis needs a reason (extension ${CONSENT_EXTENSIONS.reason}) and the person who answers for it (performer).`, reasonGiven(consent) ? 'Consent.performer' : at, 'required');
   }
-  if (basis === 'gillick' && capacity !== undefined && capacity !== 'gillick') note('capacity-contradicts-basis', 'Gillick-competent consent rests on Gillick competence.', at);
+  if (basis === 'gillick' && capacity !== undefined && capacity !== 'gillick') note('capacity-contradicts-basis', 'Gillick-competent consent rests on Gillick competence.', at, 'invariant');
   if (basis === 'implied-direct-care') {
     if (recipients !== 'everyone-but-owner' || scope.kind !== 'record' || context !== undefined || withheld.length > 0) {
-      note('implied-names-nothing', 'Implied consent reaches its own referral and no more: it names neither recipients nor contents.', 'Consent.provision');
+      note('implied-names-nothing', 'Implied consent reaches its own referral and no more: it names neither recipients nor contents.', 'Consent.provision', 'business-rule');
     }
   } else if (effect === 'permit' && recipients === 'everyone-but-owner') {
-    note('recipient-missing', 'Say who may see it: a permission has recipients (provision.actor, role IRCP).', 'Consent.provision.actor');
+    note('recipient-missing', 'Say who may see it: a permission has recipients (provision.actor, role IRCP).', 'Consent.provision.actor', 'required');
   }
 }

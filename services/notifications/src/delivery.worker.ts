@@ -110,8 +110,8 @@ export class DeliveryWorker implements Worker {
   }
 
   private failed(what: string, error: unknown): void {
-    this.failures++;
-    this.log.error(what, errorFields(error));
+    // Said once, not with every try of a long outage; health says it as long as it lasts.
+    if (this.failures++ === 0) this.log.error(what, errorFields(error));
   }
 
   /** Requests each endpoint may still get. */

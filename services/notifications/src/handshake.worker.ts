@@ -65,8 +65,8 @@ export class HandshakeWorker implements Worker {
         await endSubscriptions(db, ended);
         this.failures = 0;
       } catch (error) {
-        this.failures++;
-        log.error('handshakes cannot be made', errorFields(error));
+        // Said once, not with every try of a long outage; health says it as long as it lasts.
+        if (this.failures++ === 0) log.error('handshakes cannot be made', errorFields(error));
       }
       await this.rest();
     }

@@ -70,8 +70,8 @@ export class MessageDeliveryWorker implements Worker {
         for (const claimed of await claimMessages(this.parts.db, room, AT_A_TIME)) this.take(claimed);
         this.failures = 0;
       } catch (error) {
-        this.failures++;
-        this.parts.log.error('messages cannot be claimed', errorFields(error));
+        // Said once, not with every try of a long outage; health says it as long as it lasts.
+        if (this.failures++ === 0) this.parts.log.error('messages cannot be claimed', errorFields(error));
       }
       await this.rest();
     }

@@ -30,7 +30,7 @@ export async function raiseDue(database: Database): Promise<number> {
   });
 }
 
-/** Looks each second; a look that fails is logged and made again. */
+/** Looks each second; a look that fails is made again; of several in a row the first is logged. */
 export function acknowledgementWorker({ database, log }: Pick<Host, 'database' | 'log'>, everyMs = EVERY_MS): Worker {
   let timer: NodeJS.Timeout | undefined;
   let looking: Promise<void> = Promise.resolve();
@@ -42,8 +42,8 @@ export function acknowledgementWorker({ database, log }: Pick<Host, 'database' |
       while ((await raiseDue(database)) === AT_ONCE && !stopped);
       failing = false;
     } catch (error) {
+      if (!failing) log.error('the scan for unacknowledged referrals failed', errorFields(error));
       failing = true;
-      log.error('the scan for unacknowledged referrals failed', errorFields(error));
     }
     if (!stopped) again();
   };

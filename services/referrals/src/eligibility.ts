@@ -1,5 +1,5 @@
 import {
-  EXCLUSION, REFERRAL_CONTENT, locationId, partnerOf, serviceOf, servicesOf, type Pathway, type PathwayRoute, type PathwayService, type ReferralContent,
+  EXCLUSION, REFERRAL_CONTENT, REFERRAL_SOURCE, locationId, partnerOf, serviceOf, servicesOf, type Pathway, type PathwayRoute, type PathwayService, type ReferralContent, type ReferralSource,
 } from '@baton/contracts';
 import { ageOn, londonDay, type Violation } from '@baton/kernel';
 
@@ -85,9 +85,10 @@ function routeFaults(pathway: Pathway, service: PathwayService, referral: Referr
   if (routes.some((route) => isOpen(route, today))) return [];
   if (routes.length === 0) return [fault('no-route', `${service.name} takes no referrals from you by this pathway.`, 'ServiceRequest.performer')];
   const opens = routes.map((route) => route.opens).filter((day) => day > today).toSorted()[0];
-  if (opens !== undefined) return [fault('route-not-yet-open', `${service.name} takes referrals from you from ${opens} on.`, 'ServiceRequest.performer')];
+  const as = [...new Set(routes.map(({ from }) => pathway.services.find(({ id }) => id === from)?.name ?? REFERRAL_SOURCE.codes[from as ReferralSource] ?? from))].join(' or ');
+  if (opens !== undefined) return [fault('route-not-yet-open', `${service.name} takes referrals from you (${as}) from ${opens} on.`, 'ServiceRequest.performer')];
   const closed = routes.map((route) => route.closes ?? '').toSorted().at(-1);
-  return [fault('route-closed', `${service.name} takes no referrals from you since ${closed}.`, 'ServiceRequest.performer')];
+  return [fault('route-closed', `${service.name} takes no referrals from you (${as}) since ${closed}.`, 'ServiceRequest.performer')];
 }
 
 const isOpen = (route: PathwayRoute, today: string): boolean => route.opens <= today && (route.closes === undefined || today < route.closes);

@@ -54,8 +54,10 @@ describe('what HTTP itself asks for', () => {
     ['POST', 'Task', 'GET, HEAD'],
     ['PUT', 'Patient/x/_history/1', 'GET, HEAD'],
     ['DELETE', 'Organization', 'GET, HEAD'],
+    ['GET', '', 'POST'],
+    ['GET', '$process-message', 'POST'],
   ])('%s %s: 405 with the methods that are offered there', async (method, path, allow) => {
-    const answer = await trust.send(method, path, method === 'DELETE' ? undefined : { resourceType: path.split('/')[0] });
+    const answer = await trust.send(method, path, method === 'DELETE' || method === 'GET' ? undefined : { resourceType: path.split('/')[0] });
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
   });
 

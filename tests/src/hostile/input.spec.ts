@@ -102,6 +102,7 @@ describe('bad input gets a clear answer and leaves nothing behind', () => {
     ['XML', () => trust.post('Patient', '<Patient xmlns="http://hl7.org/fhir"/>', { 'content-type': 'application/fhir+xml' }), 415, ['media-type-not-taken']],
     ['a form', () => trust.post('Patient', 'a=b', { 'content-type': 'application/x-www-form-urlencoded' }), 400, ['not-a-resource']],
     ['plain text', () => trust.post('Patient', 'x', { 'content-type': 'text/plain' }), 415, ['media-type-not-taken']],
+    ['a resource for a patch', () => trust.patch(`Patient/${referred.patient}`, { resourceType: 'Patient' }, { 'content-type': 'application/fhir+json' }), 415, ['media-type-not-taken']],
     ['XML wanted', () => trust.get('Patient', { accept: 'application/fhir+xml' }), 406, ['format-not-offered']],
     ['a method that is none here', () => trust.delete('ServiceRequest'), 405, ['interaction-not-offered']],
     ['a version that is none', () => trust.get(`Patient/${randomUUID()}/_history/first`), 404, ['resource-unknown']],
