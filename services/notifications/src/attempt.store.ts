@@ -2,7 +2,7 @@ import { seenRows, shown } from '@baton/fhir-store';
 import { BATON, crashPoint, newEventId, newId } from '@baton/kernel';
 import { statement, type Database, type Tx } from '@baton/postgres';
 import type { EventKind, QueuedEvent, SeenReference } from './disclosure.js';
-import { lease, LANES_AT_ONCE, SECRETS_OF, type Lease } from './lane.store.js';
+import { lease, LANES_AT_ONCE, OF_LANE, SECRETS_OF, type Lease } from './lane.store.js';
 import type { Content } from './subscription.js';
 
 /** A lane in hand, and what its next attempt may tell. */
@@ -70,9 +70,9 @@ interface SeenRow {
  */
 const NEXT = (lane: string): string => `
   SELECT e.* FROM notifications.event e
-  WHERE e.subscription = ${lane}.subscription AND e.person = ${lane}.person AND e.state IN ('queued', 'waiting') AND e.next_at <= statement_timestamp()
+  WHERE ${OF_LANE(`${lane}.subscription`, `${lane}.person`)} AND e.state IN ('queued', 'waiting') AND e.next_at <= statement_timestamp()
     AND (e.urgent OR e.number = (SELECT min(h.number) FROM notifications.event h
-      WHERE h.subscription = ${lane}.subscription AND h.person = ${lane}.person AND h.state IN ('queued', 'waiting', 'parked')))
+      WHERE ${OF_LANE(`${lane}.subscription`, `${lane}.person`, 'h')} AND h.state IN ('queued', 'waiting', 'parked')))
   ORDER BY e.state = 'waiting', e.number LIMIT 1`;
 
 // A bare number names no reference; what nobody is named in is no disclosure, and not audited as one.

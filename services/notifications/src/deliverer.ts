@@ -73,7 +73,7 @@ export class Deliverer {
   private async settle(claimed: Claim, begun: Begun, answer: Answer): Promise<Delivered> {
     const { db, disable, count } = this.parts;
     const decided = await this.decide(claimed, begun, answer);
-    const again = await record(db, claimed, begun.attempt, decided);
+    const again = await record(db, claimed, begun, decided);
     count(decided.verdict);
     if (decided.verdict === 'gone' || decided.exhausted) {
       await disable(claimed.subscription, errorCodeOf(answer));

@@ -451,7 +451,7 @@ describe('a worker that dies', () => {
     notifications.startWorkers();
     await notifications.untilStates(id, ['delivered']);
     // It wakes up late: what it says of a failure counts for nothing.
-    await record(notifications.db, leased!, leased!.begun!.attempt, { verdict: 'parked', answer: { status: 400 } });
+    await record(notifications.db, leased!, leased!.begun!, { verdict: 'parked', answer: { status: 400 } });
     expect((await notifications.events(id))[0]).toMatchObject({ state: 'delivered' });
   });
 });

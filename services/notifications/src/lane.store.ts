@@ -49,8 +49,14 @@ export const lease = (tx: Tx, holder: string, token: string, room: ReadonlyMap<s
 
 const MINE = `SELECT k.changes FROM notifications.lane k WHERE k.subscription = $1 AND k.person = $2 AND k.token = $3::uuid`;
 
+/**
+ * Condition: the event `e` is one of a lane. The small index of what is undelivered leads with the person; asked for plainly, the
+ * subscription would invite a walk through all its numbers.
+ */
+export const OF_LANE = (subscription: string, person: string, e = 'e'): string => `${e}.person = ${person} AND ${e}.subscription IS NOT DISTINCT FROM ${subscription}`;
+
 const UNDELIVERED = `SELECT e.number, e.urgent, e.state, e.next_at FROM notifications.event e
-  WHERE e.subscription = $1 AND e.person = $2 AND e.state IN ('queued', 'waiting', 'parked')`;
+  WHERE ${OF_LANE('$1', '$2')} AND e.state IN ('queued', 'waiting', 'parked')`;
 
 /** When a lane must be looked at next, from the events of `undelivered` (number, urgent, state, next_at). */
 const DUE = `SELECT min(u.next_at) AS at FROM undelivered u WHERE u.state IN ('queued', 'waiting') AND (u.urgent OR u.number = (SELECT min(h.number) FROM undelivered h))`;
@@ -101,10 +107,10 @@ export interface Recorded {
 // that so much as locked it would wait for the commit of the one before.
 const recordAttempt = statement(`
   WITH mine AS (${MINE}), ended AS (
-    UPDATE notifications.attempt SET outcome = $5, status = $6, failure = $7, ended_at = clock_timestamp() WHERE id = $4::uuid RETURNING number
+    UPDATE notifications.attempt SET outcome = $5, status = $6, failure = $7, ended_at = clock_timestamp() WHERE id = $4::uuid RETURNING id
   ), moved AS (
     UPDATE notifications.event e SET state = $8, attempts = e.attempts + $9::int, next_at = clock_timestamp() + $10::float8 * interval '1 ms'
-    WHERE e.subscription = $1 AND e.number = (SELECT number FROM ended) AND e.state NOT IN ('parked', 'delivered', 'abandoned')
+    WHERE e.id = $12::uuid AND EXISTS (SELECT FROM ended) AND e.state NOT IN ('parked', 'delivered', 'abandoned')
       AND ($8 = 'delivered' OR EXISTS (SELECT FROM mine))
     RETURNING e.number, e.urgent, e.state, e.next_at
   ), undelivered AS (
@@ -124,11 +130,12 @@ const STATE: Record<Verdict, string> = { delivered: 'delivered', gone: 'waiting'
  * Notes how an attempt ended, moves its event on and gives the lane back, in one statement. A worker that lost the lane meanwhile may
  * still say that it delivered; anything else is the new holder's to say.
  *
+ * @param begun ids of the event and of the attempt
  * @returns whether something is due in the lane already
  */
-export async function record(db: Database, leased: Lease, attempt: string, { verdict, answer, pauseMs = 0, error }: Recorded): Promise<boolean> {
+export async function record(db: Database, leased: Lease, begun: { readonly id: string; readonly attempt: string }, { verdict, answer, pauseMs = 0, error }: Recorded): Promise<boolean> {
   const { subscription, person, token } = leased;
-  const values = [subscription, person, token, attempt, verdict, answer.status ?? null, answer.failure ?? null, STATE[verdict], verdict === 'abandoned' ? 0 : 1, pauseMs, error ?? null];
+  const values = [subscription, person, token, begun.attempt, verdict, answer.status ?? null, answer.failure ?? null, STATE[verdict], verdict === 'abandoned' ? 0 : 1, pauseMs, error ?? null, begun.id];
   const [row] = await db.query<Freed>(recordAttempt, values);
   crashPoint('delivery.recorded');
   if (verdict === 'retry') crashPoint('delivery.retry-scheduled');

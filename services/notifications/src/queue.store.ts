@@ -50,12 +50,14 @@ const queue = statement(`
     SELECT * FROM unnest($1::text[], $2::text[]) AS w(subscription, partner)
   ), seen AS (
     SELECT w.subscription, r.owner FROM wanted w CROSS JOIN LATERAL ${seenRows('ARRAY[$3::text]', 'w.partner')} r
+  ), known AS MATERIALIZED (
+    SELECT e.subscription, e.number, e.kind, e.state, e.focus, e.versions FROM notifications.event e WHERE $15::boolean AND e.focus = $3
   ), fresh AS (
-    SELECT s.* FROM seen s WHERE NOT ($15::boolean AND EXISTS (
-      SELECT FROM (SELECT * FROM notifications.event e WHERE e.subscription = s.subscription AND e.focus = $3 ORDER BY e.number DESC LIMIT 1) before
-      WHERE before.kind <> 'access-lost' AND before.versions[1] >= ($6::int[])[1] AND coalesce(before.versions[2], 0) >= coalesce(($6::int[])[2], 0)
+    SELECT s.* FROM seen s WHERE NOT EXISTS (
+      SELECT FROM known before WHERE before.subscription = s.subscription AND before.number = (SELECT max(k.number) FROM known k WHERE k.subscription = s.subscription)
+        AND before.kind <> 'access-lost' AND before.versions[1] >= ($6::int[])[1] AND coalesce(before.versions[2], 0) >= coalesce(($6::int[])[2], 0)
         AND (before.state IN ('queued', 'waiting') OR EXISTS (
-          SELECT FROM notifications.attempt a WHERE a.subscription = before.subscription AND a.number = before.number AND before.focus = ANY(a.named)))))
+          SELECT FROM notifications.attempt a WHERE a.subscription = before.subscription AND a.number = before.number AND before.focus = ANY(a.named))))
   ), queued AS (
     INSERT INTO notifications.event (subscription, number, id, kind, type, focus, aggregate, version, refs, versions, owner, patient, referral, person, urgent, occurred, correlation_id)
     SELECT f.subscription, ${highest('f.subscription')} + 1, gen_random_uuid(), $4, $12, $3, $10, $11, $5::text[], $6::int[], f.owner, $8, $9, ${personOf('$8')}, $7, $13::timestamptz, $14
@@ -98,26 +100,29 @@ export async function queueTiding(tx: Tx, event: BatonEvent, tiding: Tiding): Pr
   return rows.map(({ subscription }) => subscription);
 }
 
-/** Events of subscriptions (`$1`, their ids), of one referral (`$2`) or else of the person of a Patient (`$3`). */
-const SCOPE = `e.subscription = ANY($1::text[]) AND (e.referral = $2::text OR ($2::text IS NULL AND (e.person || '') = ${personOf('$3')}))`;
+/** Events of one referral (`$2`) or else of the person of a Patient (`$3`), to certain subscriptions (`$1`, their ids). */
+const SCOPE = `of_whom AS MATERIALIZED (
+    SELECT * FROM notifications.event e WHERE e.referral = $2::text OR ($2::text IS NULL AND (e.person || '') = ${personOf('$3')})
+  ), scope AS (
+    SELECT * FROM of_whom e WHERE e.subscription = ANY($1::text[])
+  )`;
 
 // An attempt is begun while its lane is locked. So this waits for those under way; those after it see what was withdrawn.
-const fence = statement(
-  `SELECT k.person FROM notifications.lane k WHERE (k.subscription, k.person) IN (SELECT e.subscription, e.person FROM notifications.event e WHERE ${SCOPE})
-   ORDER BY k.subscription, k.person FOR UPDATE OF k`,
-);
+const fence = statement(`
+  WITH ${SCOPE}
+  SELECT k.person FROM notifications.lane k WHERE (k.subscription, k.person) IN (SELECT e.subscription, e.person FROM scope e)
+  ORDER BY k.subscription, k.person FOR UPDATE OF k`);
 
 const queueLosses = statement(`
-  WITH told AS (
+  WITH ${SCOPE}, told AS (
     SELECT DISTINCT ON (e.subscription, e.focus) e.*, bool_or(e.urgent) OVER (PARTITION BY e.subscription, e.focus) AS alarming
-    FROM notifications.event e
-    WHERE ${SCOPE}
-      AND EXISTS (SELECT FROM notifications.attempt a WHERE a.subscription = e.subscription AND a.number = e.number AND e.focus = ANY(a.named))
+    FROM scope e
+    WHERE EXISTS (SELECT FROM notifications.attempt a WHERE a.subscription = e.subscription AND a.number = e.number AND e.focus = ANY(a.named))
     ORDER BY e.subscription, e.focus, e.number DESC
   ), lost AS (
     SELECT t.* FROM told t JOIN notifications.subscription s ON s.id = t.subscription
     WHERE t.kind <> 'access-lost'
-      AND NOT EXISTS (SELECT FROM notifications.event l WHERE l.subscription = t.subscription AND l.focus = t.focus AND l.kind = 'access-lost' AND l.number > t.number)
+      AND NOT EXISTS (SELECT FROM notifications.event l WHERE l.focus = t.focus AND l.subscription IS NOT DISTINCT FROM t.subscription AND l.kind = 'access-lost' AND l.number > t.number)
       AND (t.focus = $4::text OR NOT EXISTS (SELECT FROM ${seenRows('ARRAY[t.focus]', 's.partner')} r))
   ), queued AS (
     INSERT INTO notifications.event (subscription, number, id, kind, type, focus, aggregate, version, refs, versions, owner, patient, referral, person, urgent, occurred, correlation_id)
