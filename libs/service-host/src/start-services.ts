@@ -58,7 +58,8 @@ export async function startServices(options: StartOptions): Promise<Running> {
     await service.prepare?.(host);
   }
 
-  const readiness: Pick<Worker, 'name' | 'health'>[] = [];
+  // Requests are answered before the workers run; ready is who has them all.
+  let readiness: readonly Pick<Worker, 'name' | 'health'>[] = [{ name: 'start', health: () => 'failing' }];
   const modules: (DynamicModule | Type)[] = [];
   const controllers: Type[] = [];
   const fronted = new Set(options.services.flatMap(({ fronts }) => fronts ?? []));
@@ -79,7 +80,7 @@ export async function startServices(options: StartOptions): Promise<Running> {
 
   const started: Started[] = [];
   for (const [service, host] of hosts) started.push(await startWork(service, host, backgrounds.get(service)!));
-  readiness.push(...started.flatMap(({ workers }) => workers));
+  readiness = started.flatMap(({ workers }) => workers);
   watchEvents(shared.metrics, started);
   const housekeeping = everySoOften(first!.log, [...hosts.values()].map((host) => host.database), shared.audit, options.services);
   first!.log.info('started', { address: shared.bound, pid: process.pid });

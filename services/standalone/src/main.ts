@@ -14,24 +14,24 @@ if (major < 24) {
 try {
   const began = performance.now();
   const config = readStandaloneConfig(process.env);
-  const baton = await startStandalone(config);
-  const say = (line: string) => process.stderr.write(`${line}\n`);
-  say(`Baton is ready after ${((performance.now() - began) / 1000).toFixed(1)} s.`);
-  say(`  FHIR     ${baton.fhirBase}/metadata`);
-  say(`  own APIs ${baton.address}/docs`);
-  say(`  data     ${config.BATON_HOME}`);
-  for (const notice of notices(process.env)) say(`  ${notice}`);
-  let stopping = false;
+  const starting = startStandalone(config);
+  // Asked to stop while it starts, it starts and then stops: a migration is not cut off, PostgreSQL is not left behind.
+  let stopped: Promise<never> | undefined;
   const stop = (): void => {
-    if (stopping) return;
-    stopping = true;
-    void baton.stop().then(
+    stopped ??= starting.then((running) => running.stop()).then(
       () => process.exit(0),
       () => process.exit(1),
     );
   };
   process.once('SIGTERM', stop);
   process.once('SIGINT', stop);
+  const baton = await starting;
+  const say = (line: string) => process.stderr.write(`${line}\n`);
+  say(`Baton is ready after ${((performance.now() - began) / 1000).toFixed(1)} s.`);
+  say(`  FHIR     ${baton.fhirBase}/metadata`);
+  say(`  own APIs ${baton.address}/docs`);
+  say(`  data     ${config.BATON_HOME}`);
+  for (const notice of notices(process.env)) say(`  ${notice}`);
 } catch (error) {
   process.stderr.write(`${whyNot(error)}\n`);
   process.exit(1);
