@@ -47,6 +47,12 @@ export const EXTENSIONS = {
   expectedWait: `${BASE}/StructureDefinition/expected-wait`,
   /** Location, HealthcareService: valueInteger, places at a time. */
   capacity: `${BASE}/StructureDefinition/capacity`,
+  /** Consent: valueCoding of LAWFUL_BASIS; explicit consent where it is left out. */
+  lawfulBasis: `${BASE}/StructureDefinition/lawful-basis`,
+  /** Consent: valueCoding of CAPACITY. */
+  decisionCapacity: `${BASE}/StructureDefinition/decision-capacity`,
+  /** Consent: valueString, why; an override of a refusal and Gillick competence need it. */
+  decisionReason: `${BASE}/StructureDefinition/decision-reason`,
 } as const;
 
 /** Urgency, MHSDS ClinRespPriorityType. Numeric order is not urgency order: see PRIORITIES. */
@@ -205,13 +211,18 @@ export const NEED = list('i-thrive', 'i-THRIVE grouping of need', {
   thriving: 'Thriving', advice: 'Getting Advice and Signposting', help: 'Getting Help', 'more-help': 'Getting More Help', 'risk-support': 'Getting Risk Support',
 });
 
+/** What decisions open and refuse as one; in a Consent as `provision.class`. */
+export const CATEGORY = list('category', 'Category of what is recorded', {
+  demographics: 'Who the young person is', referral: 'Referrals', episode: 'Episodes of care', contact: 'Contacts', plan: 'Plans', alert: 'Alerts', measure: 'Measures and observations',
+});
+
 /** Use case of a message; BaRS has none for mental health. */
 export const USE_CASE = list('message-use-case', 'Use case of a message', { 'mental-health-crisis': 'Mental-health crisis referral' });
 
 /** Every list Baton defines or gives a canonical. */
 export const CODE_SYSTEMS: readonly CodeSystem[] = [
   CLINICAL_PRIORITY, REFERRAL_SOURCE, PRIMARY_REASON, TEAM_TYPE, ATTENDANCE, MECHANISM, REJECTION, CARE_PLAN_TYPE, BUSINESS_STATUS, STATUS_REASON, TASK_OUTPUT, OUTCOME,
-  CARE_PLAN_KIND, CARER_INFORMED, REFERRAL_CONTENT, DISCHARGE_CONTENT, EXCLUSION, CONTACT_MODE, CAPACITY, LAWFUL_BASIS, ORGANIZATION_TYPE, NEED, USE_CASE,
+  CARE_PLAN_KIND, CARER_INFORMED, REFERRAL_CONTENT, DISCHARGE_CONTENT, EXCLUSION, CONTACT_MODE, CAPACITY, LAWFUL_BASIS, ORGANIZATION_TYPE, NEED, CATEGORY, USE_CASE,
 ];
 
 /** A Coding of one of the lists. @throws if the list has no such code */

@@ -2,7 +2,7 @@ export type { Change, Guards, Put, ResourceAnswer } from './change.js';
 export { claim, forgetOldKeys, keep, type IdempotencyClaim } from './idempotency.js';
 export { goneResource, history, lock, read, readVersion, schemaOf, unknownResource } from './reading.js';
 export { DisclosedReads, type ReadRow } from './disclosed-reads.js';
-export { recordedFor, type Recorded } from './published.js';
+export { knownItems, recordedFor, type Recorded } from './published.js';
 export type { FoundRow, StoredRow, VersionRow } from './rows.js';
 export { amended, categoryOf, contentOf, created, stamped, timeOf } from './stamp.js';
 export { idempotencyTable, publish, resourceTables } from './tables.js';

@@ -1,3 +1,4 @@
+import { RESOURCE_TYPES } from '@baton/contracts';
 import { statement, type Reader } from '@baton/postgres';
 import { schemaOf } from './reading.js';
 import { storedColumns, type StoredRow } from './rows.js';
@@ -30,3 +31,16 @@ export async function recordedFor(from: Reader, what: Recorded): Promise<StoredR
     [what.patient, what.type, what.context, what.owners],
   );
 }
+
+/**
+ * What there is of Patients that decisions may open, by id, owner and place alone: a decision with exceptions needs to know.
+ * It looks past who sees what, so nothing of it may be shown to a caller.
+ *
+ * @param patients SQL: a subquery that yields one array of Patient ids
+ * @returns SQL of rows with item (`Type/id`), patient, owner, category, context
+ */
+export const knownItems = (patients: string): string =>
+  SCHEMAS_OF_A_PERSON.map((schema) => `SELECT r.type || '/' || r.id AS item, r.patient, r.owner, r.category, r.context FROM ${schema}.resource_v1 r WHERE r.patient = ANY(${patients}::text[]) AND NOT r.deleted`).join(' UNION ALL ');
+
+/** Those that store what decisions open; consent's own resources are its owner's. */
+const SCHEMAS_OF_A_PERSON = [...new Set(Object.values(RESOURCE_TYPES).flatMap(({ schema, visible }) => (visible === 'decision' ? [schema] : [])))];

@@ -1,7 +1,7 @@
-import { RESOURCE_TYPES } from '@baton/contracts';
+import { CATEGORY, RESOURCE_TYPES } from '@baton/contracts';
 import { idOf, parseDate, type Coding, type ConsentProvision } from '@baton/fhir';
 import { startOfLondonDay, type Violation } from '@baton/kernel';
-import { ACT_REASON, CATEGORY_SYSTEM, PARTICIPATION, RESOURCE_TYPE_SYSTEM } from './consent-codes.js';
+import { ACT_REASON, PARTICIPATION, RESOURCE_TYPE_SYSTEM } from './consent-codes.js';
 import { categoryOfItem, OPENABLE, type Openable, type Scope } from './decision.js';
 
 /** A recipient as it is named: a partner by its Organization, or a service, which means whoever provides and delivers it. */
@@ -62,9 +62,9 @@ const typesOf = (category: Openable): string[] => Object.entries(RESOURCE_TYPES)
 function readClasses(classes: readonly Coding[], at: string, note: Note): Openable[] {
   const codes = (system: string) => classes.filter((each) => each.system === system).map(({ code }) => code ?? '');
   const types = codes(RESOURCE_TYPE_SYSTEM);
-  const named = codes(CATEGORY_SYSTEM);
+  const named = codes(CATEGORY.system);
   classes.forEach(({ system, code }, i) => {
-    const known = system === RESOURCE_TYPE_SYSTEM ? categoryOfItem(code ?? '') : system === CATEGORY_SYSTEM ? OPENABLE.find((each) => each === code) : undefined;
+    const known = system === RESOURCE_TYPE_SYSTEM ? categoryOfItem(code ?? '') : system === CATEGORY.system ? OPENABLE.find((each) => each === code) : undefined;
     if (!known) note('class-not-supported', `A class is a resource type that decisions open, or one of ${OPENABLE.join(', ')}.`, `${at}[${i}]`);
   });
   return OPENABLE.filter((category) => {

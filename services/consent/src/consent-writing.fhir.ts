@@ -1,6 +1,6 @@
-import { CAPACITY, coding, LAWFUL_BASIS, organizationId } from '@baton/contracts';
+import { CAPACITY, CATEGORY, coding, EXTENSIONS, LAWFUL_BASIS, organizationId } from '@baton/contracts';
 import type { Consent, ConsentProvision } from '@baton/fhir';
-import { ACT_CODE, ACT_REASON, CATEGORY_SYSTEM, CONSENT_EXTENSIONS, CONSENT_SCOPE, PARTICIPATION } from './consent-codes.js';
+import { ACT_CODE, ACT_REASON, CONSENT_SCOPE, PARTICIPATION } from './consent-codes.js';
 import type { Decision, Scope } from './decision.js';
 
 /**
@@ -21,8 +21,8 @@ export function consentOf(decision: Omit<Decision, 'id' | 'recorder' | 'reach' |
   return {
     resourceType: 'Consent',
     extension: [
-      { url: CONSENT_EXTENSIONS.basis, valueCoding: coding(LAWFUL_BASIS, basis) },
-      ...(capacity === undefined ? [] : [{ url: CONSENT_EXTENSIONS.capacity, valueCoding: coding(CAPACITY, capacity) }]),
+      { url: EXTENSIONS.lawfulBasis, valueCoding: coding(LAWFUL_BASIS, basis) },
+      ...(capacity === undefined ? [] : [{ url: EXTENSIONS.decisionCapacity, valueCoding: coding(CAPACITY, capacity) }]),
     ],
     status,
     scope: { coding: [{ system: CONSENT_SCOPE, code: 'patient-privacy' }] },
@@ -35,7 +35,7 @@ export function consentOf(decision: Omit<Decision, 'id' | 'recorder' | 'reach' |
 }
 
 const about = (scope: Scope, context?: string): Pick<ConsentProvision, 'class' | 'data'> => ({
-  ...(scope.kind === 'categories' ? { class: scope.categories.map((code) => ({ system: CATEGORY_SYSTEM, code })) } : {}),
+  ...(scope.kind === 'categories' ? { class: scope.categories.map((code) => ({ system: CATEGORY.system, code })) } : {}),
   ...(scope.kind === 'items' ? { data: scope.items.map((reference) => ({ meaning: 'instance' as const, reference: { reference } })) } : {}),
   ...(context === undefined ? {} : { data: [{ meaning: 'related' as const, reference: { reference: `ServiceRequest/${context}` } }] }),
 });

@@ -1,8 +1,8 @@
+import { EXTENSIONS } from '@baton/contracts';
 import fc from 'fast-check';
 import type { Consent, ConsentProvision } from '@baton/fhir';
 import { readConsent, type ConsentReading } from './consent.fhir.js';
 import { consentOf } from './consent-writing.fhir.js';
-import { CONSENT_EXTENSIONS } from './consent-codes.js';
 import { day, decision, NOW } from './spec/decision.fixture.js';
 import { OPENABLE, type Decision, type Scope } from './decision.js';
 
@@ -11,7 +11,7 @@ const to = (reference: string) => ({ role: ircp, reference: { reference } });
 const charity = to('Organization/charity');
 const rule = (code: string) => ({ policyRule: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/v3-ActCode', code }] } });
 const types = (...codes: string[]) => codes.map((code) => ({ system: 'http://hl7.org/fhir/resource-types', code }));
-const basis = (code: string) => ({ url: CONSENT_EXTENSIONS.basis, valueCoding: { system: 'https://baton.example/fhir/CodeSystem/lawful-basis', code } });
+const basis = (code: string) => ({ url: EXTENSIONS.lawfulBasis, valueCoding: { system: 'https://baton.example/fhir/CodeSystem/lawful-basis', code } });
 
 const consent = (provision: ConsentProvision | undefined, more: Partial<Consent> = {}): Consent => ({
   resourceType: 'Consent', status: 'active', scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'patient-privacy' }] }, category: [],
@@ -84,9 +84,9 @@ describe('a Consent', () => {
     ['to treatment', { type: 'deny' }, { scope: { coding: [{ system: 'http://terminology.hl7.org/CodeSystem/consentscope', code: 'treatment' }] } }, 'scope-not-supported Consent.scope'],
     ['with a modifier', { type: 'deny' }, { modifierExtension: [{ url: 'x', valueBoolean: true }] }, 'extension-not-supported Consent.modifierExtension'],
     ['on safeguarding without reason and person', { type: 'permit', actor: [charity] }, { extension: [basis('safeguarding-public-interest')] }, 'reason-and-person-missing Consent.extension'],
-    ['on a duty that is not in force', { type: 'permit', actor: [charity] }, { extension: [basis('safeguarding-16la'), { url: CONSENT_EXTENSIONS.reason, valueString: 'r' }], performer: [{ display: 'p' }] }, 'basis-not-in-force Consent.extension'],
+    ['on a duty that is not in force', { type: 'permit', actor: [charity] }, { extension: [basis('safeguarding-16la'), { url: EXTENSIONS.decisionReason, valueString: 'r' }], performer: [{ display: 'p' }] }, 'basis-not-in-force Consent.extension'],
     ['as break glass', { type: 'permit', actor: [charity] }, { policy: [{ uri: 'https://profiles.ihe.net/ITI/PCF/Policy-break-glass-only' }] }, 'break-glass-not-offered Consent.policy'],
-    ['on an unknown basis', { type: 'deny' }, { extension: [basis('because')] }, `code-unknown Consent.extension('${CONSENT_EXTENSIONS.basis}')`],
+    ['on an unknown basis', { type: 'deny' }, { extension: [basis('because')] }, `code-unknown Consent.extension('${EXTENSIONS.lawfulBasis}')`],
     ['whose period is empty', { type: 'deny', period: { start: '2026-02-02', end: '2026-02-01' } }, {}, 'period-empty Consent.provision.period'],
   ])('%s is refused, and the place is named', (_, provision, more, expected) => {
     expect(refused(provision, more)).toContain(expected);

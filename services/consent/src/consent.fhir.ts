@@ -1,7 +1,7 @@
-import { CAPACITY, LAWFUL_BASIS, type LawfulBasis } from '@baton/contracts';
+import { CAPACITY, EXTENSIONS, LAWFUL_BASIS, type LawfulBasis } from '@baton/contracts';
 import type { Coding, Consent, ConsentProvision, Extension } from '@baton/fhir';
 import { broken, ok, type Result, type Violation } from '@baton/kernel';
-import { ACT_CODE, CONSENT_EXTENSIONS, CONSENT_SCOPE, PCF_POLICIES } from './consent-codes.js';
+import { ACT_CODE, CONSENT_SCOPE, PCF_POLICIES } from './consent-codes.js';
 import { boundsOf, noteUnread, noting, readPeriod, readPurpose, readRecipients, readScope, type Note, type Recipient } from './consent-provision.fhir.js';
 import { overrides, type Decision, type Scope } from './decision.js';
 
@@ -42,7 +42,7 @@ export function readConsent(consent: Consent, now: Date): Result<ConsentReading>
   const { scope, context } = readScope(provision, at, note);
   const withheld = readExceptions(provision, effect, at, note);
   const dateTime = timeOf(consent, effect, now, note);
-  const capacity = codeOf(consent, CONSENT_EXTENSIONS.capacity, CAPACITY, note);
+  const capacity = codeOf(consent, EXTENSIONS.decisionCapacity, CAPACITY, note);
   const reading: ConsentReading = {
     effect, scope, withheld, purpose: 'TREAT', basis, dateTime, status: status ?? 'active',
     recipients: named.length > 0 ? named : 'everyone-but-owner',
@@ -108,7 +108,7 @@ function timeOf(consent: Consent, effect: Decision['effect'], now: Date, note: N
 }
 
 const extensions = (consent: Consent, url: string): Extension[] => (consent.extension ?? []).filter((each) => each.url === url);
-const reasonGiven = (consent: Consent): boolean => extensions(consent, CONSENT_EXTENSIONS.reason).some(({ valueString }) => (valueString ?? '').trim() !== '');
+const reasonGiven = (consent: Consent): boolean => extensions(consent, EXTENSIONS.decisionReason).some(({ valueString }) => (valueString ?? '').trim() !== '');
 const someoneAnswers = (consent: Consent): boolean => (consent.performer ?? []).some(({ reference, identifier, display }) => reference !== undefined || identifier !== undefined || display !== undefined);
 
 function codeOf(consent: Consent, url: string, list: { system: string; title: string; codes: Readonly<Record<string, string>> }, note: Note): string | undefined {
@@ -121,7 +121,7 @@ function codeOf(consent: Consent, url: string, list: { system: string; title: st
 }
 
 function basisOf(consent: Consent, policy: Policy, note: Note): LawfulBasis {
-  const given = codeOf(consent, CONSENT_EXTENSIONS.basis, LAWFUL_BASIS, note) as LawfulBasis | undefined;
+  const given = codeOf(consent, EXTENSIONS.lawfulBasis, LAWFUL_BASIS, note) as LawfulBasis | undefined;
   if (given !== undefined && (policy === 'implied') !== (given === 'implied-direct-care')) {
     note('basis-contradicts-policy', 'Implied consent is policyRule IMPLIED, and nothing else is.', 'Consent.policyRule', 'invariant');
   }
@@ -134,7 +134,7 @@ function noteBasis({ basis, effect, recipients, scope, context, capacity, justif
   if (basis === 'break-glass') note('break-glass-not-offered', 'Break glass is not offered by a Consent.', at);
   if (basis === 'safeguarding-16la') note('basis-not-in-force', 'Section 16LA of the Children Act 2004 is not in force here yet; safeguarding in the public interest is.', at);
   if ((overrides(basis) || basis === 'gillick') && !justified) {
-    note('reason-and-person-missing', `This basis needs a reason (extension ${CONSENT_EXTENSIONS.reason}) and the person who answers for it (performer).`, reasonGiven(consent) ? 'Consent.performer' : at, 'required');
+    note('reason-and-person-missing', `This basis needs a reason (extension ${EXTENSIONS.decisionReason}) and the person who answers for it (performer).`, reasonGiven(consent) ? 'Consent.performer' : at, 'required');
   }
   if (basis === 'gillick' && capacity !== undefined && capacity !== 'gillick') note('capacity-contradicts-basis', 'Gillick-competent consent rests on Gillick competence.', at, 'invariant');
   if (basis === 'implied-direct-care') {

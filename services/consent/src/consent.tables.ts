@@ -120,14 +120,3 @@ CREATE TABLE consent.service_recipient (
 );
 COMMENT ON TABLE consent.service_recipient IS 'Who stood behind each service when it was last looked at: where that changed, decisions that name it are judged again';
 `;
-
-/**
- * Resources of Patients that a decision may open, by id, owner and place alone: exceptions within a category need to know
- * what there is. Nothing of this is shown to anybody but through the access rows made of it.
- *
- * @param patients SQL: a subquery that yields one array of Patient ids
- */
-export const KNOWN_ITEMS = (patients: string): string =>
-  ['directory', 'referrals', 'episodes']
-    .map((schema) => `SELECT r.type || '/' || r.id AS item, r.patient, r.owner, r.category, r.context FROM ${schema}.resource_v1 r WHERE r.patient = ANY(${patients}::text[]) AND NOT r.deleted`)
-    .join(' UNION ALL ');

@@ -1,7 +1,7 @@
+import { knownItems } from '@baton/fhir-store';
 import { crashPoint } from '@baton/kernel';
 import { statement, type Statement, type Tx } from '@baton/postgres';
 import type { LawfulBasis } from '@baton/contracts';
-import { KNOWN_ITEMS } from './consent.tables.js';
 import type { AccessRow } from './effective-access.js';
 import type { Decision, Scope } from './decision.js';
 import type { Facts, KnownItem, Sharing } from './sharing.js';
@@ -115,7 +115,7 @@ const STATE = statement(`
       FROM consent.access a WHERE a.patient = ANY(them.patients)) a) AS access
   FROM them`);
 
-const ITEMS = statement(`WITH them AS MATERIALIZED (${THEM}) ${KNOWN_ITEMS('(SELECT patients FROM them)')}`);
+const ITEMS = statement(`WITH them AS MATERIALIZED (${THEM}) ${knownItems('(SELECT patients FROM them)')}`);
 
 /** Whose state is asked for: a person, or the one behind a Patient. */
 export interface Wanted {
