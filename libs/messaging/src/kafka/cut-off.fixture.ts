@@ -1,25 +1,44 @@
 import { connect, Socket } from 'node:net';
 import type { ISocketFactory } from 'kafkajs';
 
-/** Makes sockets that can all be cut off at once, as a killed process leaves them: no good-bye, and no new ones. */
-export function cuttableSockets(): { socketFactory: ISocketFactory; cut: () => void; mend: () => void } {
+/** Sockets that can all be taken away at once. */
+export interface Cuttable {
+  readonly socketFactory: ISocketFactory;
+  /** As a killed process leaves them: reset, without a good-bye, and no new ones. */
+  cut(): void;
+  /** As a network that swallows everything leaves them: they stay open, nothing comes, and new ones find nobody. */
+  silence(): void;
+  /** New ones work again. */
+  mend(): void;
+}
+
+export function cuttableSockets(): Cuttable {
   const open = new Set<Socket>();
-  let isCut = false;
+  let state: 'whole' | 'cut' | 'silent' = 'whole';
   const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
-    if (isCut) {
+    if (state !== 'whole') {
       const dead = new Socket();
-      setImmediate(() => dead.destroy(Object.assign(new Error('cut off'), { code: 'ECONNREFUSED' })));
+      if (state === 'cut') setImmediate(() => dead.destroy(Object.assign(new Error('cut off'), { code: 'ECONNREFUSED' })));
       return dead;
     }
     const socket = connect({ host, port }, onConnect);
-    socket.setKeepAlive(true, 60_000);
     open.add(socket);
     socket.once('close', () => open.delete(socket));
     return socket;
   };
-  const cut = (): void => {
-    isCut = true;
-    open.forEach((socket) => socket.destroy());
+  return {
+    socketFactory,
+    cut: () => {
+      state = 'cut';
+      open.forEach((socket) => socket.destroy(Object.assign(new Error('cut off'), { code: 'ECONNRESET' })));
+    },
+    silence: () => {
+      state = 'silent';
+      for (const socket of open) {
+        socket.write = () => true;
+        socket.pause();
+      }
+    },
+    mend: () => void (state = 'whole'),
   };
-  return { socketFactory, cut, mend: () => void (isCut = false) };
 }

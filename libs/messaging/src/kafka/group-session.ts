@@ -9,6 +9,8 @@ export interface GroupSessionOptions {
   readonly topics: readonly string[];
   /** Milliseconds without a sign of life after which the brokers give our partitions to others. */
   readonly sessionMs: number;
+  /** Called before each first joining of a consumer; it is not waited for long. */
+  readonly beforeJoining: () => Promise<void>;
   /** Called at each joining, before anything of the new assignment is fetched. */
   readonly onAssigned: (partitions: readonly TopicPartition[]) => void;
   /** Takes what was fetched from one partition. Must return soon and never reject. */
@@ -20,8 +22,14 @@ export interface GroupSessionOptions {
 /** A fetch that finds nothing returns after so long, and a heartbeat follows: it bounds how late we learn of a rebalance. */
 const FETCH_WAIT = 250;
 
-/** No fetch, heartbeat or joining for so long means that something is wrong, even if kafkajs does not say so. */
+/**
+ * No fetch, heartbeat or joining for so long means that something is wrong, even if kafkajs does not say so: it goes on asking where nobody is
+ * any more, on a connection that nobody has closed.
+ */
 const SILENT_MS = 5000;
+
+/** A consumer that fetches for so long after it joined is well again: some that were made anew join, and crash at what they fetch. */
+const STEADY_MS = 3000;
 
 /**
  * A membership in a consumer group that lasts. kafkajs' consumer stops for good at an error that it holds to be final, and sometimes without
@@ -33,6 +41,7 @@ export class GroupSession {
   private living: Promise<void> | undefined;
   private lastSign = performance.now();
   private crashes = 0;
+  private joinedAt = -Infinity;
   private isLast = false;
   private markJoined: () => void = () => undefined;
   /** Resolves at the first joining. */
@@ -102,15 +111,16 @@ export class GroupSession {
     this.listen(consumer, over);
     this.ending.signal.addEventListener('abort', over.end, { once: true });
     const watch = setInterval(() => {
-      if (performance.now() - this.lastSign > SILENT_MS + 3 * sessionMs) over.end(new Error('no sign of life'));
+      if (performance.now() - this.lastSign > SILENT_MS + 2 * sessionMs) over.end(new Error('no sign of life'));
     }, 1000);
     const run = async (): Promise<void> => {
+      await atMost(2000, this.options.beforeJoining());
       await consumer.connect();
       // From the beginning, always: otherwise kafkajs leaps to the end where a position is out of range.
       await consumer.subscribe({ topics: [...topics], fromBeginning: true });
-      await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 64, eachBatch: (fetched) => this.options.onFetched(fetched) });
+      await consumer.run({ autoCommit: false, partitionsConsumedConcurrently: 64, eachBatch: (fetched) => (this.consumer === consumer ? this.options.onFetched(fetched) : Promise.resolve()) });
     };
-    run().catch(over.end);
+    run().catch((error: unknown) => over.end(error));
     const why = await over.reason;
     clearInterval(watch);
     this.ending.signal.removeEventListener('abort', over.end);
@@ -122,13 +132,16 @@ export class GroupSession {
   private listen(consumer: Consumer, over: Over): void {
     this.sign();
     const { events } = consumer;
-    consumer.on(events.FETCH, () => this.sign());
+    consumer.on(events.FETCH, () => {
+      this.sign();
+      if (this.crashes > 0 && performance.now() - this.joinedAt > STEADY_MS) this.crashes = 0;
+    });
     consumer.on(events.HEARTBEAT, () => this.sign());
     consumer.on(events.CRASH, ({ payload }) => over.end(payload.error));
     consumer.on(events.GROUP_JOIN, ({ payload }) => {
       if (this.consumer !== consumer) return;
       this.sign();
-      this.crashes = 0;
+      this.joinedAt = performance.now();
       this.options.onAssigned(Object.entries(payload.memberAssignment).flatMap(([topic, partitions]) => partitions.map((partition) => ({ topic, partition }))));
       this.markJoined();
     });

@@ -41,7 +41,9 @@ export class KafkaMember implements Subscribed {
   private closing: Promise<void> | undefined;
   /** Partitions that are not fetched because too much of them waits. */
   private readonly paused = new Set<Feed>();
-  /** Positions that were committed when we joined; asked for once per joining. */
+  /** Positions that were committed before the present consumer joined. kafkajs overwrites one that is out of range before it can be asked for. */
+  private known: Committed = new Map();
+  /** Positions that were committed at the last joining. */
   private before: Promise<Committed> | undefined;
   /** Commits under the membership by which the last batch was fetched. */
   private commit: Commit | undefined;
@@ -60,6 +62,10 @@ export class KafkaMember implements Subscribed {
       group,
       topics,
       sessionMs: options.sessionMs,
+      beforeJoining: async () => {
+        this.commit = undefined;
+        this.known = await this.committed();
+      },
       onAssigned: (partitions) => this.assigned(partitions),
       onFetched: (fetched) => this.fetched(fetched),
       report: options.report,
@@ -86,13 +92,13 @@ export class KafkaMember implements Subscribed {
     this.feeds.assign(partitions);
     for (const feed of this.paused) this.session.resume(feed);
     this.paused.clear();
-    this.commit = undefined;
-    this.before = undefined;
-    if (partitions.length > 0) {
-      this.before = committedOf(this.options.admin, this.subscription.group, this.subscription.topics);
-      this.before.catch(() => undefined);
-    }
+    this.before = partitions.length > 0 ? this.committed() : undefined;
+    this.before?.catch(() => undefined);
     this.pulses.forEach((pulse) => pulse.ring());
+  }
+
+  private committed(): Promise<Committed> {
+    return committedOf(this.options.admin, this.subscription.group, this.subscription.topics);
   }
 
   /** Takes what kafkajs fetched from one partition. Whatever happens, kafkajs goes on. */
@@ -100,12 +106,13 @@ export class KafkaMember implements Subscribed {
     const feed = this.feeds.get(batch.topic, batch.partition);
     if (!feed?.assigned || this.closing) return;
     this.commit = commitOffsetsIfNecessary;
+    const { round } = feed;
     await this.countMissed(feed, Number(batch.messages[0]!.offset));
+    if (feed.round !== round) return;
     this.feeds.offer(
       feed,
       batch.messages.map((message) => receivedOf(batch.topic, batch.partition, message)),
     );
-    crashPoint('kafka.fetched');
     this.pulses.forEach((pulse) => pulse.ring());
     await this.makeRoom(feed);
   }
@@ -132,7 +139,7 @@ export class KafkaMember implements Subscribed {
   private async positionBefore({ topic, partition }: Feed): Promise<number | undefined> {
     let found: Committed | undefined;
     await atMost(1000, this.before?.then((committed) => (found = committed)));
-    return found?.get(topic)?.get(partition);
+    return found?.get(topic)?.get(partition) ?? this.known.get(topic)?.get(partition);
   }
 
   private async work(pulse: Pulse): Promise<void> {

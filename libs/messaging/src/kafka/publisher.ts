@@ -1,8 +1,8 @@
 import type { BatonEvent } from '@baton/contracts';
 import { crashPoint } from '@baton/kernel';
-import { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
+import kafkajs, { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { atMost, isPassing, METADATA_MAX_AGE, pauses } from './client.js';
+import { atMost, causeOf, isPassing, METADATA_MAX_AGE, pauses } from './client.js';
 import { messageOf, sizeOf, type OutgoingMessage } from './message.js';
 import { kafkaPartitionOf, keyHash } from './murmur2.js';
 
@@ -19,21 +19,13 @@ type Outgoing = readonly { readonly topic: string; readonly message: OutgoingMes
 
 /** The writing end: one request in flight per slot, each acknowledged by all replicas in sync. */
 export class KafkaPublisher {
-  private readonly producer: Producer;
+  private producer: Producer;
   private readonly tails: Promise<unknown>[] = Array.from({ length: SLOTS }, () => Promise.resolve());
   private connected: Promise<void> | undefined;
   private closed = false;
 
-  constructor(kafka: Kafka) {
-    this.producer = kafka.producer({
-      createPartitioner: () => ({ message, partitionMetadata }) => kafkaPartitionOf(message.key as string, partitionMetadata.length),
-      allowAutoTopicCreation: false,
-      metadataMaxAge: METADATA_MAX_AGE,
-      idempotent: false,
-      // kafkajs sends only part of a batch again, and takes no notice when a partition has moved to a broker that had answered: it loses
-      // what was meant for it. So it does not repeat, we do, and all of it.
-      retry: pauses(0),
-    });
+  constructor(private readonly kafka: Kafka) {
+    this.producer = this.newProducer();
   }
 
   /** @throws when it was not acknowledged in good time: publish the batch again */
@@ -63,12 +55,15 @@ export class KafkaPublisher {
 
   private async untilAcknowledged(topicMessages: { topic: string; messages: OutgoingMessage[] }[]): Promise<void> {
     for (let attempt = 1, deadline = Date.now() + PATIENCE; ; attempt++) {
+      const producer = this.producer;
       try {
         await this.connect();
-        await this.producer.sendBatch({ acks: -1, timeout: 10_000, compression: CompressionTypes.None, topicMessages });
+        await producer.sendBatch({ acks: -1, timeout: 10_000, compression: CompressionTypes.None, topicMessages });
         return;
       } catch (error) {
         if (this.closed || !isPassing(error) || Date.now() > deadline) throw error;
+        // kafkajs would wait for every further answer on the connection that gave none.
+        if (causeOf(error) instanceof kafkajs.KafkaJSRequestTimeoutError) this.replace(producer);
         await sleep(Math.min(50 * 2 ** attempt, 500));
       }
     }
@@ -76,13 +71,32 @@ export class KafkaPublisher {
 
   private async connect(): Promise<void> {
     if (this.closed) throw new Error('The transport is closed');
-    this.connected ??= this.producer.connect();
+    const connected = (this.connected ??= this.producer.connect());
     try {
-      await this.connected;
+      await connected;
     } catch (error) {
-      this.connected = undefined;
+      if (this.connected === connected) this.connected = undefined;
       throw error;
     }
+  }
+
+  private replace(producer: Producer): void {
+    if (this.producer !== producer) return;
+    this.producer = this.newProducer();
+    this.connected = undefined;
+    void atMost(3000, producer.disconnect());
+  }
+
+  private newProducer(): Producer {
+    return this.kafka.producer({
+      createPartitioner: () => ({ message, partitionMetadata }) => kafkaPartitionOf(message.key as string, partitionMetadata.length),
+      allowAutoTopicCreation: false,
+      metadataMaxAge: METADATA_MAX_AGE,
+      idempotent: false,
+      // kafkajs sends only part of a batch again, and takes no notice when a partition has moved to a broker that had answered: it loses
+      // what was meant for it. So it does not repeat, we do, and all of it.
+      retry: pauses(0),
+    });
   }
 }
 
