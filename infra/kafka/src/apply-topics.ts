@@ -1,4 +1,5 @@
-import kafkajs, { type Admin } from 'kafkajs';
+import { setTimeout as sleep } from 'node:timers/promises';
+import kafkajs, { type Admin, type ITopicMetadata } from 'kafkajs';
 import { withAdmin } from './admin.js';
 import { topicPlans, type TopicPlan } from './topics.js';
 
@@ -32,7 +33,7 @@ async function make(admin: Admin, plans: readonly TopicPlan[]): Promise<void> {
   const replicationFactor = Math.min(3, brokers.length);
   // False when another process made one of them a moment before us: the comparison that follows tells.
   await admin.createTopics({
-    waitForLeaders: true,
+    waitForLeaders: false,
     topics: plans.map(({ topic, partitions, settings }) => ({
       topic,
       numPartitions: partitions,
@@ -44,10 +45,24 @@ async function make(admin: Admin, plans: readonly TopicPlan[]): Promise<void> {
 
 async function comparePartitions(admin: Admin, plans: readonly TopicPlan[]): Promise<void> {
   if (plans.length === 0) return;
-  const { topics } = await admin.fetchTopicMetadata({ topics: plans.map(({ topic }) => topic) });
+  const topics = await topicsWithLeaders(admin, plans.map(({ topic }) => topic));
   const there = new Map(topics.map(({ name, partitions }) => [name, partitions.length]));
   const torn = plans.filter(({ topic, partitions }) => there.get(topic) !== partitions);
   if (torn.length > 0) throw new Error(`Topics with another number of partitions than planned: ${torn.map(({ topic, partitions }) => `${topic} (${there.get(topic) ?? 0}, planned ${partitions})`).join(', ')}`);
+}
+
+const LED_WITHIN = 20_000;
+
+/** Waits until every topic has its leaders: the brokers hear of a new one after one another. */
+async function topicsWithLeaders(admin: Admin, names: string[]): Promise<ITopicMetadata[]> {
+  for (const deadline = Date.now() + LED_WITHIN; ; await sleep(50)) {
+    try {
+      const { topics } = await admin.fetchTopicMetadata({ topics: names });
+      if (topics.every(({ partitions }) => partitions.every(({ leader }) => leader >= 0)) || Date.now() > deadline) return topics;
+    } catch (error) {
+      if (Date.now() > deadline) throw error;
+    }
+  }
 }
 
 /** Sets what differs. kafkajs only knows how to set all at once, so what else was set on a topic is given back with it. */

@@ -30,7 +30,7 @@ else {
       kill: async (transport) => {
         const { cut, mend } = cuts.get(transport)!;
         cut();
-        setTimeout(mend, 8000);
+        setTimeout(mend, 8000).unref();
         killed.push(transport.close());
       },
       close: async () => void (await Promise.all(killed)),
