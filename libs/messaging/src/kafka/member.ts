@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint } from '@baton/kernel';
-import type { EachBatchPayload, Kafka } from 'kafkajs';
+import type { EachBatchPayload, Kafka, OffsetsByTopicPartition } from 'kafkajs';
 import { Pulse } from '../pulse.js';
 import type { MemberStatus, Subscribed, Subscription } from '../transport.js';
 import { atMost, type AdminConnection } from './client.js';
@@ -25,7 +25,7 @@ const MAKE_ROOM_MS = 250;
 /** A member that closes tries so long to commit what it handled. */
 const LAST_COMMIT_MS = 3000;
 
-type Commit = EachBatchPayload['commitOffsetsIfNecessary'];
+type Commit = (positions: OffsetsByTopicPartition) => Promise<void>;
 
 /**
  * A member of a consumer group on Kafka. Fetching and handling are apart: kafkajs fetches, keeps its place in the group and never sees a failure;
@@ -102,10 +102,11 @@ export class KafkaMember implements Subscribed {
   }
 
   /** Takes what kafkajs fetched from one partition. Whatever happens, kafkajs goes on. */
-  private async fetched({ batch, commitOffsetsIfNecessary }: EachBatchPayload): Promise<void> {
+  private async fetched(payload: EachBatchPayload): Promise<void> {
+    const { batch } = payload;
     const feed = this.feeds.get(batch.topic, batch.partition);
     if (!feed?.assigned || this.closing) return;
-    this.commit = commitOffsetsIfNecessary;
+    this.commit = (positions) => payload.commitOffsetsIfNecessary(positions);
     const { round } = feed;
     await this.countMissed(feed, Number(batch.messages[0]!.offset));
     if (feed.round !== round) return;

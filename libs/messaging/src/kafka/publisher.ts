@@ -32,7 +32,7 @@ export class KafkaPublisher {
   async publish(events: readonly BatonEvent[]): Promise<void> {
     const outgoing = events.map((event) => ({ topic: event.topic, message: messageOf(event), slot: keyHash(event.key) % SLOTS }));
     const slots = [...new Set(outgoing.map(({ slot }) => slot))];
-    const sent = Promise.all(slots.map((slot) => this.tails[slot])).then(() => this.send(outgoing));
+    const sent = Promise.all(slots.map((slot) => this.tails[slot]!)).then(() => this.send(outgoing));
     const settled = sent.catch(() => undefined);
     for (const slot of slots) this.tails[slot] = settled;
     await sent;
@@ -46,9 +46,8 @@ export class KafkaPublisher {
 
   private async send(outgoing: Outgoing): Promise<void> {
     for (const part of parts(outgoing)) {
-      const byTopic = new Map<string, OutgoingMessage[]>();
-      for (const { topic, message } of part) byTopic.set(topic, [...(byTopic.get(topic) ?? []), message]);
-      await this.untilAcknowledged([...byTopic].map(([topic, messages]) => ({ topic, messages })));
+      const byTopic = Map.groupBy(part, ({ topic }) => topic);
+      await this.untilAcknowledged([...byTopic].map(([topic, ofTopic]) => ({ topic, messages: ofTopic.map(({ message }) => message) })));
       crashPoint('kafka.sent');
     }
   }
