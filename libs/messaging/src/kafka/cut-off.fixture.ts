@@ -10,10 +10,13 @@ export interface Cuttable {
   silence(): void;
   /** New ones work again. */
   mend(): void;
+  /** Closes those that were silenced, so that nothing of a test is left. */
+  bury(): void;
 }
 
 export function cuttableSockets(): Cuttable {
   const open = new Set<Socket>();
+  const silenced: Socket[] = [];
   let state: 'whole' | 'cut' | 'silent' = 'whole';
   const socketFactory: ISocketFactory = ({ host, port, onConnect }) => {
     if (state !== 'whole') {
@@ -37,8 +40,10 @@ export function cuttableSockets(): Cuttable {
       for (const socket of open) {
         socket.write = () => true;
         socket.pause();
+        silenced.push(socket);
       }
     },
     mend: () => void (state = 'whole'),
+    bury: () => silenced.forEach((socket) => socket.destroy(Object.assign(new Error('buried'), { code: 'ECONNRESET' }))),
   };
 }

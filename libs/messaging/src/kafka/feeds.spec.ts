@@ -67,10 +67,39 @@ describe('What a member of a Kafka group has fetched', () => {
     offer(0, 0, 3);
     const inHand = feeds.take(2, 1, 0);
     feeds.assign([at(0)]);
-    offer(0, 0, 3);
+    feeds.offer(feeds.get(TOPIC, 0)!, found(0, 0, 3), 0);
     expect(feeds.take(10, 1, 0)).toEqual([]);
     feeds.done(inHand);
     expect(offsets(feeds.take(10, 1, 1))).toEqual(['0:2', '0:3']);
+    expect(feeds.reached()).toEqual([{ ...at(0), next: 2 }]);
+  });
+
+  it('is not handed over again after an early rebalance, before anything was committed', () => {
+    offer(0, 0, 1);
+    feeds.done(feeds.take(10, 1, 0));
+    feeds.assign([at(0)]);
+    offer(0, 0, 2);
+    expect(offsets(feeds.take(10, 1, 1))).toEqual(['0:2']);
+  });
+
+  it('is handed over although what stood there was handled, when a rebalance finds no position any more', () => {
+    offer(0, 0, 4);
+    feeds.done(feeds.take(10, 1, 0));
+    feeds.stored(feeds.reached());
+    feeds.assign([at(0)]);
+    offer(0, 0, 1);
+    expect(offsets(feeds.take(10, 1, 1))).toEqual(['0:0', '0:1']);
+  });
+
+  it('is handed over although it lies behind what was handled, when positions began anew', () => {
+    offer(0, 10, 12);
+    feeds.done(feeds.take(2, 1, 0));
+    const inHand = feeds.take(1, 1, 1);
+    offer(0, 0, 1);
+    feeds.done(inHand);
+    const anew = feeds.take(10, 1, 2);
+    expect(offsets(anew)).toEqual(['0:0', '0:1']);
+    feeds.done(anew);
     expect(feeds.reached()).toEqual([{ ...at(0), next: 2 }]);
   });
 

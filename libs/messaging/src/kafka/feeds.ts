@@ -16,6 +16,7 @@ interface Taken {
   readonly events: readonly KafkaReceived[];
   readonly round: number;
   readonly ownership: number;
+  readonly era: number;
 }
 
 /** One partition: what was fetched and waits, and how far handling got. */
@@ -29,6 +30,8 @@ class Feed {
   fetched: number | undefined;
   /** Behind the last event that was handled. */
   handled: number | undefined;
+  /** Something of it was committed by us. */
+  stored = false;
   /** `handled` is to be committed. */
   reached = false;
   failures = 0;
@@ -38,6 +41,8 @@ class Feed {
   round = 0;
   /** Grows when the partition goes to somebody else. */
   ownership = 0;
+  /** Grows when positions begin anew: the topic was made again, or its log cut. */
+  era = 0;
 
   constructor(
     readonly topic: string,
@@ -83,6 +88,7 @@ export class Feeds {
       if (feed.assigned && !stays) {
         feed.ownership++;
         feed.reached = false;
+        feed.stored = false;
         feed.failures = 0;
       }
       feed.assigned = stays;
@@ -90,8 +96,21 @@ export class Feeds {
     }
   }
 
-  /** Appends what was fetched. */
-  offer(feed: Feed, events: readonly KafkaReceived[]): void {
+  /**
+   * Appends what was fetched.
+   * @param committed position at the last joining, if it is known
+   */
+  offer(feed: Feed, events: readonly KafkaReceived[], committed?: number): void {
+    const first = Number(events[0]!.offset);
+    // What was handled already comes again after a joining, from the committed position on, and is left out. Anything else that lies behind is
+    // something new at old positions; or it comes twice, which does no harm.
+    const isAgain = feed.fetched === undefined && (committed === undefined ? !feed.stored : first === committed);
+    if (feed.handled !== undefined && first < feed.handled && !isAgain) {
+      feed.handled = undefined;
+      feed.reached = false;
+      feed.stored = false;
+      feed.era++;
+    }
     feed.queue.push(...events);
     feed.fetched = Number(events.at(-1)!.offset) + 1;
   }
@@ -113,17 +132,19 @@ export class Feeds {
       room -= events.length;
       feed.busy = true;
       feed.served = now;
-      taken.push({ feed, events, round: feed.round, ownership: feed.ownership });
+      taken.push({ feed, events, round: feed.round, ownership: feed.ownership, era: feed.era });
     }
     return taken;
   }
 
   /** They were handled: the positions behind them may be committed, where the partition stayed ours. */
   done(taken: readonly Taken[]): void {
-    for (const { feed, events, ownership } of taken) {
+    for (const { feed, events, ownership, era } of taken) {
       feed.failures = 0;
-      feed.handled = Math.max(feed.handled ?? 0, Number(events.at(-1)!.offset) + 1);
-      if (feed.assigned && feed.ownership === ownership) feed.reached = true;
+      if (feed.era === era) {
+        feed.handled = Math.max(feed.handled ?? 0, Number(events.at(-1)!.offset) + 1);
+        if (feed.assigned && feed.ownership === ownership) feed.reached = true;
+      }
       this.giveBack(feed);
     }
   }
@@ -144,11 +165,19 @@ export class Feeds {
     return times.length > 0 ? Math.min(...times) : undefined;
   }
 
-  /** Positions to commit, which count as committed from now on. */
+  /** Positions to commit. What becomes of that is told by `stored` or `unreached`. */
   reached(): Position[] {
     const found = this.assigned.filter((feed) => feed.reached);
     for (const feed of found) feed.reached = false;
     return found.map(({ topic, partition, handled }) => ({ topic, partition, next: handled! }));
+  }
+
+  /** They were committed. */
+  stored(positions: readonly Position[]): void {
+    for (const { topic, partition } of positions) {
+      const feed = this.get(topic, partition);
+      if (feed?.assigned) feed.stored = true;
+    }
   }
 
   /** Committing them failed. */

@@ -152,6 +152,20 @@ const kafka = await kafkaForTests();
     await until(() => notes.of('k').length === 3, 'they did not arrive');
   });
 
+  it('hands over what stands at positions that were handled before, when a topic was made anew beneath it', async () => {
+    const topic = await freshTopic(brokers);
+    const publisher = transport('referrals');
+    const notes = new Notes();
+    await join(transport('consent'), topic, notes.take);
+    await publisher.publish(versions(topic, 'k', 1, 5));
+    await until(() => notes.of('k').length === 5, 'the first did not arrive');
+    await admin.deleteTopics({ topics: [topic] });
+    await sleep(300);
+    await admin.createTopics({ topics: [{ topic, numPartitions: 8 }], waitForLeaders: true });
+    await publisher.publish(versions(topic, 'k', 6, 8));
+    await until(() => notes.firstOf('k').length === 8, 'the others did not arrive', 40_000);
+  }, 60_000);
+
   it('sets no timers of negative length, and none while nothing happens', async () => {
     const topic = await freshTopic(brokers);
     const program = fileURLToPath(new URL('./idle-client.fixture.js', import.meta.url));
@@ -251,6 +265,7 @@ const kafka = await kafkaForTests();
     await until(() => member.status().failing > 0, 'it does not tell');
     await published;
     await until(() => notes.firstOf('k').length === 2, 'it does not go on', 40_000);
+    sockets.forEach(({ bury }) => bury());
   }, 90_000);
 
   it('replays without a trace: no group is left', async () => {

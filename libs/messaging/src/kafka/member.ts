@@ -108,11 +108,13 @@ export class KafkaMember implements Subscribed {
     if (!feed?.assigned || this.closing) return;
     this.commit = (positions) => payload.commitOffsetsIfNecessary(positions);
     const { round } = feed;
-    await this.countMissed(feed, Number(batch.messages[0]!.offset));
+    const committed = feed.fetched === undefined ? await this.positionBefore(feed) : undefined;
+    await this.countMissed(feed, feed.fetched ?? committed, Number(batch.messages[0]!.offset));
     if (feed.round !== round) return;
     this.feeds.offer(
       feed,
       batch.messages.map((message) => receivedOf(batch.topic, batch.partition, message)),
+      committed,
     );
     this.pulses.forEach((pulse) => pulse.ring());
     await this.makeRoom(feed);
@@ -128,8 +130,7 @@ export class KafkaMember implements Subscribed {
   }
 
   /** What lies between where we should go on and what came was removed by retention, if the log begins behind it. */
-  private async countMissed(feed: Feed, first: number): Promise<void> {
-    const next = feed.fetched ?? (await this.positionBefore(feed));
+  private async countMissed(feed: Feed, next: number | undefined, first: number): Promise<void> {
     if (next === undefined || first <= next) return;
     const { low } = (await endsOf(this.options.admin, feed.topic).catch(() => [])).find(({ partition }) => partition === feed.partition) ?? { low: first };
     const missed = Math.max(0, Math.min(low, first) - next);
@@ -221,6 +222,7 @@ export class KafkaMember implements Subscribed {
     try {
       await this.commit({ topics: topics.map((topic) => ({ topic, partitions: positions.filter((at) => at.topic === topic).map(({ partition, next }) => ({ partition, offset: String(next) })) })) });
       crashPoint('kafka.position-committed');
+      this.feeds.stored(positions);
       return true;
     } catch {
       // A rebalance, or the brokers are away. Where the partition stays ours, we try again.

@@ -1,6 +1,6 @@
 import type { BatonEvent } from '@baton/contracts';
 import { crashPoint } from '@baton/kernel';
-import kafkajs, { CompressionTypes, type Kafka, type Producer } from 'kafkajs';
+import type { CompressionTypes, Kafka, Producer } from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { atMost, causeOf, isPassing, METADATA_MAX_AGE, pauses } from './client.js';
 import { messageOf, sizeOf, type OutgoingMessage } from './message.js';
@@ -14,6 +14,9 @@ const REQUEST_BYTES = 800_000;
 
 /** A batch is tried again for so long, in milliseconds: new leaders are found in less. */
 const PATIENCE = 30_000;
+
+/** `CompressionTypes.None` of kafkajs, which is not loaded for it. */
+const UNCOMPRESSED = 0 as CompressionTypes.None;
 
 type Outgoing = readonly { readonly topic: string; readonly message: OutgoingMessage; readonly slot: number }[];
 
@@ -57,12 +60,12 @@ export class KafkaPublisher {
       const producer = this.producer;
       try {
         await this.connect();
-        await producer.sendBatch({ acks: -1, timeout: 10_000, compression: CompressionTypes.None, topicMessages });
+        await producer.sendBatch({ acks: -1, timeout: 10_000, compression: UNCOMPRESSED, topicMessages });
         return;
       } catch (error) {
         if (this.closed || !isPassing(error) || Date.now() > deadline) throw error;
         // kafkajs would wait for every further answer on the connection that gave none.
-        if (causeOf(error) instanceof kafkajs.KafkaJSRequestTimeoutError) this.replace(producer);
+        if ((causeOf(error) as Error).name === 'KafkaJSRequestTimeoutError') this.replace(producer);
         await sleep(Math.min(50 * 2 ** attempt, 500));
       }
     }
