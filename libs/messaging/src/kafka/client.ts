@@ -7,7 +7,7 @@ import { calmRequestQueues } from './request-queue.js';
 let loaded: typeof KafkaJs | undefined;
 
 /** kafkajs, loaded when it is first needed: where events travel through PostgreSQL its 18 MB and 0.1 s are saved. */
-const kafkajs = (): typeof KafkaJs => (loaded ??= createRequire(import.meta.url)('kafkajs') as typeof KafkaJs);
+export const kafkajs = (): typeof KafkaJs => (loaded ??= createRequire(import.meta.url)('kafkajs') as typeof KafkaJs);
 
 /** What kafkajs needs to know of a cluster. */
 export interface KafkaCluster {

@@ -1,5 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Consumer, EachBatchPayload, Kafka } from 'kafkajs';
+import { assignByTopic } from './assigner.js';
 import { atMost, inWords, METADATA_MAX_AGE, PATIENT } from './client.js';
 import type { TopicPartition } from './feeds.js';
 
@@ -96,6 +97,7 @@ export class GroupSession {
     const { kafka, group, sessionMs, topics } = this.options;
     const consumer = kafka.consumer({
       groupId: group,
+      partitionAssigners: [assignByTopic],
       sessionTimeout: sessionMs,
       rebalanceTimeout: sessionMs,
       heartbeatInterval: Math.min(1000, sessionMs / 4),

@@ -33,9 +33,16 @@ const kafka = await kafkaForTests();
 
   /** As retention does. */
   const removeBefore = async (topic: string, partition: number, offset: number): Promise<void> => {
-    // kafkajs needs to have heard of the topic.
-    await admin.fetchTopicOffsets(topic);
-    await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
+    await until(async () => {
+      try {
+        // kafkajs needs to have heard of the topic.
+        await admin.fetchTopicOffsets(topic);
+        await admin.deleteTopicRecords({ topic, partitions: [{ partition, offset: String(offset) }] });
+        return true;
+      } catch {
+        return false;
+      }
+    }, 'records could not be removed');
   };
 
   beforeAll(async () => {
@@ -98,6 +105,38 @@ const kafka = await kafkaForTests();
     await until(() => notes.of(bad).length === 3, 'it does not come again');
     expect(notes.of(bad)).toEqual([1, 2, 3]);
     expect(reports).toEqual([]);
+  });
+
+  it('keeps its partitions while a handler takes longer than a session lasts', async () => {
+    const topic = await freshTopic(brokers);
+    const sessionMs = kafka?.from === 'local broker' ? 2000 : 6000;
+    const notes = new Notes();
+    let calls = 0;
+    const handle: Subscription['handle'] = async (batch) => {
+      calls++;
+      await sleep(2 * sessionMs);
+      await notes.take(batch);
+    };
+    await join(transport('consent', { sessionMs }), topic, handle);
+    await join(transport('consent', { sessionMs }), topic, handle);
+    await transport('referrals').publish(versions(topic, 'k', 1, 3));
+    await until(() => notes.received.length > 0, 'it does not end');
+    await sleep(500);
+    expect(calls).toBe(1);
+    expect(notes.of('k')).toEqual([1, 2, 3]);
+  }, 60_000);
+
+  it('reads a topic that only some members of a group read, as while a new version is rolled out', async () => {
+    const [one, two] = [await freshTopic(brokers), await freshTopic(brokers)];
+    const [older, newer] = [new Notes(), new Notes()];
+    const group = `consent-${one}`;
+    await transport('consent').subscribe({ group, topics: [one], handle: older.take });
+    await transport('consent').subscribe({ group, topics: [one, two], handle: newer.take });
+    const keys = Array.from({ length: 20 }, (_, i) => `key-${i}`);
+    await transport('referrals').publish(keys.flatMap((key) => [event(one, key, 1), event(two, key, 1)]));
+    const arrived = (topic: string): number => new Set([...older.received, ...newer.received].filter((got) => got.event.topic === topic).map((got) => got.event.id)).size;
+    await until(() => arrived(one) === 20 && arrived(two) === 20, 'something is nobody\'s');
+    expect(older.received.every((got) => got.event.topic === one)).toBe(true);
   });
 
   it('does not leap to the end where a position is out of range, and counts what was removed', async () => {
