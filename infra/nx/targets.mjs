@@ -18,6 +18,6 @@ const targetsOf = (root) => ({
 });
 
 export const createNodesV2 = [
-  '{contracts,tests,libs/*,services/*,infra/engines}/tsconfig.json',
+  '{contracts,tests,libs/*,services/*,infra/*}/tsconfig.json',
   (files) => files.map((file) => [file, { projects: { [dirname(file)]: { targets: targetsOf(dirname(file)) } } }]),
 ];

@@ -1,3 +1,4 @@
+export { KafkaTransport, type KafkaTransportOptions } from './kafka/kafka-transport.js';
 export { announceOutbox, hearOthers } from './across-processes.js';
 export { Consumer, consume, type ConsumerOptions, type ConsumerStatus, type Handler, type Handlers } from './consumer.js';
 export { eventOf, partitionOf, publisherOf, type EventRow } from './envelope.js';

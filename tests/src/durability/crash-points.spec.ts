@@ -14,7 +14,7 @@ const folders = (parent: string): string[] =>
 
 const sources = (folder: string): string[] =>
   readdirSync(join(ROOT, folder), { recursive: true, encoding: 'utf8' })
-    .filter((file) => file.endsWith('.ts') && !/\.(spec|fixture)\.ts$/.test(file))
+    .filter((file) => file.endsWith('.ts') && !/\.(spec|slow|fixture)\.ts$/.test(file))
     .map((file) => join(folder, file));
 
 const callsIn = (file: string): { file: string; argument: string }[] =>
