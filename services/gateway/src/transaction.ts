@@ -82,7 +82,7 @@ export async function carryOutAll(tx: Tx, host: Pick<Host, 'fhirBase'>, registry
     if (answers[place]) continue;
     const request = requests[place]!;
     answers[place] = await carryOut(tx, registry, caller, request, assigned.ids.get(place), events).catch((error: unknown) => {
-      throw located(error, request);
+      throw located(error, request, requests);
     });
     crashPoint('bundle.entry-written');
   }

@@ -127,7 +127,9 @@ describe('bad input gets a clear answer and leaves nothing behind', () => {
     );
     expect(answer.status).toBe(422);
     expect(rules(answer)).toEqual(['age-outside-band', 'locality-not-served', 'reason-missing', 'young-persons-words-missing', 'carer-informed-missing']);
-    expect(answer.body.issue.map(({ expression }: { expression: string[] }) => expression[0]).every((place: string) => place.startsWith('Bundle.entry[2]'))).toBe(true);
+    const places = answer.body.issue.map(({ expression }: { expression: string[] }) => expression[0]);
+    expect(places.slice(0, 2)).toEqual(['Bundle.entry[0].resource.birthDate', 'Bundle.entry[0].resource.address']);
+    expect(places.slice(2).every((place: string) => place.startsWith('Bundle.entry[2].resource'))).toBe(true);
     expect(await stored()).toEqual(before);
   });
 
