@@ -29,7 +29,10 @@ export class DeliveriesController {
 
   @Post('signing-secrets')
   @HttpCode(201)
-  @ApiOperation({ summary: 'Make a new signing secret for your deliveries; it is shown this once. Earlier ones sign beside it for a day.' })
+  @ApiOperation({
+    summary: 'Make a new signing secret for your deliveries; it is shown this once. Earlier ones sign beside it for a day.',
+    description: 'Make one before you create a Subscription: until then deliveries are signed with a secret that was shown to nobody, and you cannot verify them.',
+  })
   @answers(201, 'The secret, as Standard Webhooks libraries take it.', SecretShown)
   async newSecret(@Req() request: AuthenticatedRequest): Promise<SecretShown> {
     requirePermission(request.caller, 'Subscription', 'update');

@@ -13,12 +13,24 @@ export function commit(): string {
 
 const machine = (): string => `${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.versions.node}`;
 
+const timesOf = (count: number): string => (count === 1 ? 'once' : `${count} times`);
+
 /** Of all rounds of one point. */
 function row(point: string, reachedBy: string, rounds: readonly Round[]): string {
   const reached = rounds.filter(({ reached: was }) => was);
   const broken = rounds.filter(({ broken: was }) => was.length > 0).length;
-  const result = rounds.length === 0 ? 'not run' : reached.length < rounds.length ? `not reached ${rounds.length - reached.length} times` : broken === 0 ? 'all kept' : `broken ${broken} times`;
+  const result = rounds.length === 0 ? 'not run' : reached.length === 0 ? 'not reached' : reached.length < rounds.length ? `not reached ${timesOf(rounds.length - reached.length)}` : broken === 0 ? 'all kept' : `broken ${timesOf(broken)}`;
   return `| \`${point}\` | ${reachedBy} | ${reached.length} | ${result} |`;
+}
+
+/** How many kills, what they broke, and how many points nobody came to: what was not reached has kept no promise. */
+function headline(rounds: readonly Round[], broken: number): string {
+  const kills = rounds.filter(({ reached }) => reached);
+  const points = new Set<string>([...KILLED_AT.keys(), 'PostgreSQL']);
+  for (const { point } of kills) points.delete(point);
+  const kept = broken === 0 ? 'no promise broken' : broken === 1 ? 'one promise broken' : `${broken} promises broken`;
+  const missed = points.size === 0 ? 'every point was reached' : points.size === 1 ? 'one point was not reached' : `${points.size} points were not reached`;
+  return `${kills.length} kills, ${kept}; ${missed}.`;
 }
 
 /** `docs/durability.md`: what was killed, how often, and what came of it. */
@@ -36,7 +48,7 @@ export function markdown(rounds: readonly Round[], at: Date): string {
     '',
     `Commit ${commit()}, ${at.toISOString().slice(0, 10)}, on ${machine()}.`,
     '',
-    `**${rounds.filter(({ reached }) => reached).length} kills, ${broken.length === 0 ? 'no promise broken' : `${broken.length} promises broken`}.**`,
+    `**${headline(rounds, broken.length)}**`,
     ...(broken.length === 0 ? [] : ['', ...broken]),
     '',
     '## Where it was killed',
