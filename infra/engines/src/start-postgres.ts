@@ -1,14 +1,15 @@
 import { crashPoint } from '@baton/kernel';
 import { secret } from '@baton/postgres';
-import { mkdir, realpath, rm, stat } from 'node:fs/promises';
+import { realpath, rm, stat } from 'node:fs/promises';
 import { join } from 'node:path';
 import { Client } from 'pg';
 import { prepareCluster, SUPERUSER, type ClusterPlace } from './cluster.js';
 import { socketFolder } from './folders.js';
+import { makeHome } from './home.js';
 import { lockHome } from './home-lock.js';
 import { findLauncher, type LauncherOptions } from './launcher.js';
 import { postgresPackage } from './package.js';
-import { Postmaster, type Restart } from './postmaster.js';
+import { Postmaster, type Restart, type Trouble } from './postmaster.js';
 import { endProcessesOn } from './processes.js';
 import { serverArguments } from './settings.js';
 
@@ -17,8 +18,10 @@ export interface StartPostgresOptions extends LauncherOptions {
   readonly home: string;
   /** For tests only: does not wait for the disk. What was committed survives any process, but not the machine. */
   readonly fast?: boolean;
-  /** Told in one sentence what goes wrong while the server is watched. Default: nobody. */
-  readonly report?: (says: string) => void;
+  /** Told what goes wrong while the server is watched. Default: nobody. */
+  readonly report?: (trouble: Trouble) => void;
+  /** For tests only: URL of a module that finds another package than ours. */
+  readonly packageFrom?: string;
 }
 
 /** A PostgreSQL server of our own. It is watched, and started again if it ends, until `stop()`. */
@@ -40,10 +43,10 @@ const DATABASE = 'baton';
 /**
  * Starts PostgreSQL from its npm package on a home, whatever the last run left there: nothing, a server that was killed, one
  * that still runs. It listens on a Unix socket in a private folder only.
- * @throws EngineUnavailable where it cannot run; HomeInUse if another process has the home
+ * @throws EngineUnavailable where it cannot run; HomeUnusable where the home cannot be made or written; HomeInUse if another process has the home
  */
 export async function startPostgres(options: StartPostgresOptions): Promise<EmbeddedPostgres> {
-  await mkdir(options.home, { recursive: true, mode: 0o700 });
+  await makeHome(options.home);
   const home = await realpath(options.home);
   const unlock = await lockHome(home);
   try {
@@ -56,7 +59,8 @@ export async function startPostgres(options: StartPostgresOptions): Promise<Embe
 
 async function startIn(home: string, options: StartPostgresOptions, unlock: () => Promise<void>): Promise<EmbeddedPostgres> {
   const { fast = false, report = () => undefined } = options;
-  const found = await postgresPackage(join(home, 'postgres-lib'));
+  const find = () => postgresPackage(join(home, 'postgres-lib'), options.packageFrom);
+  const found = await find();
   const launcher = findLauncher(found, options);
   const data = join(home, 'postgres');
   if (await exists(data)) await endProcessesOn(data);
@@ -65,7 +69,7 @@ async function startIn(home: string, options: StartPostgresOptions, unlock: () =
   const password = await superuserPassword(secretsDir, data);
   const place: ClusterPlace = { data, scratch: sockets, found, launcher };
   await prepareCluster(place, password, !fast);
-  const postmaster = new Postmaster({ ...place, args: serverArguments(data, sockets, fast), logFile: join(home, 'postgres.log'), report });
+  const postmaster = new Postmaster({ data, scratch: sockets, launcher, find, args: serverArguments(data, sockets, fast), logFile: join(home, 'postgres.log'), report });
   const dsn = (database: string) => `postgres://${SUPERUSER}:${encodeURIComponent(password)}@/${database}?host=${encodeURIComponent(sockets)}&port=5432`;
   const stop = async () => {
     await postmaster.stop();

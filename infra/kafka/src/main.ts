@@ -7,7 +7,11 @@ import { KafkaUnavailable } from './unavailable.js';
 /**
  * `npm run kafka [-- --brokers 3] [--port 9092] [--home folder]`: brokers in the foreground, with Baton's topics, until Ctrl-C.
  */
-const { values } = parseArgs({ options: { brokers: { type: 'string', default: '1' }, port: { type: 'string' }, home: { type: 'string' } } });
+const { values } = parseArgs({ options: { brokers: { type: 'string', default: '1' }, port: { type: 'string' }, home: { type: 'string' }, help: { type: 'boolean', default: false } } });
+if (values.help) {
+  process.stdout.write('Usage: npm run kafka -- [--brokers 3] [--port 9092] [--home folder]\n');
+  process.exit(0);
+}
 const WELL_KNOWN = 9092;
 
 async function main(): Promise<void> {
@@ -15,10 +19,12 @@ async function main(): Promise<void> {
   const port = values.port === undefined ? usual : Number(values.port);
   process.stderr.write('Starting Apache Kafka; the first time its jars are fetched ...\n');
   const kafka = await startKafka({ brokers: Number(values.brokers), ...(port === undefined ? {} : { port }), ...(values.home === undefined ? {} : { home: values.home }) });
-  const stop = (): void => void kafka.stop().then(() => clearInterval(hold));
-  const hold = setInterval(() => undefined, 60_000);
-  process.once('SIGINT', stop);
-  process.once('SIGTERM', stop);
+  let stopped: Promise<void> | undefined;
+  // The same signal may come twice, by way of npm.
+  const stop = (): void => void (stopped ??= kafka.stop().then(() => process.exit(0)));
+  setInterval(() => undefined, 60_000);
+  process.on('SIGINT', stop);
+  process.on('SIGTERM', stop);
   const { made } = await applyTopics(kafka.brokers);
   process.stderr.write(`Kafka answers, with ${made.length} new topics. Ctrl-C ends it${values.home === undefined ? ' and removes its data' : ''}.\n`);
   process.stdout.write(`KAFKA_BROKERS=${kafka.brokers}\n`);

@@ -10,8 +10,8 @@ export const HostConfig = z.object({
   /** Data, demo keys, secrets. */
   BATON_HOME: z.string().min(1).default('.baton'),
   /** As partners know it, where a proxy stands before Baton: `https://baton.example.nhs.uk`. */
-  BATON_PUBLIC_URL: z.url().optional(),
-  DATABASE_URL: z.string().min(1).optional(),
+  BATON_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an address, e.g. https://baton.example.nhs.uk' }).optional(),
+  DATABASE_URL: z.string().regex(/^postgres(?:ql)?:\/\//, 'must be the address of a PostgreSQL, e.g. postgres://user:password@host:5432/database').optional(),
   KAFKA_BROKERS: z.string().min(1).optional(),
   BATON_EGRESS_ALLOW: z.string().optional(),
   BATON_PATHWAY: z.string().min(1).optional(),
@@ -30,4 +30,13 @@ export function readConfig<Schema extends z.ZodType>(schema: Schema, env: Readon
   const read = schema.safeParse(env);
   if (read.success) return read.data;
   throw new ConfigurationError(`Configuration is wrong:\n${read.error.issues.map((issue) => `  ${issue.path.join('.')}: ${issue.message}`).join('\n')}`);
+}
+
+/** What keeps a server from its address, in the words of the variable that names it; any other error as it is. */
+export function listenError(error: unknown, { BATON_PORT, BATON_HOST }: Pick<HostConfig, 'BATON_PORT' | 'BATON_HOST'>): unknown {
+  const { code = '' } = error as NodeJS.ErrnoException;
+  if (code === 'EACCES') return new ConfigurationError(`BATON_PORT: this user has no right to port ${BATON_PORT}; take one from 1024 on, e.g. BATON_PORT=8080`);
+  if (code === 'EADDRINUSE') return new ConfigurationError(`BATON_PORT: port ${BATON_PORT} is taken by another program. Stop it, or give Baton another one: BATON_PORT=…`);
+  if (/^(?:ENOTFOUND|EAI_\w+|EADDRNOTAVAIL|EINVAL)$/.test(code)) return new ConfigurationError(`BATON_HOST: ${BATON_HOST} is no address of this machine (${code}); 127.0.0.1 listens to this machine alone, 0.0.0.0 to every network`);
+  return error;
 }

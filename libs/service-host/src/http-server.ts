@@ -6,7 +6,7 @@ import { Catch, Module, type ArgumentsHost, type DynamicModule, type ExceptionFi
 import { NestFactory } from '@nestjs/core';
 import { FastifyAdapter, type NestFastifyApplication } from '@nestjs/platform-fastify';
 import type { FastifyReply, FastifyRequest } from 'fastify';
-import { answerError, type Answering } from './answer-error.js';
+import { answerError, mediaTypeNotTaken, type Answering } from './answer-error.js';
 import type { BatonRequest } from './fhir-request.js';
 import { FHIR_JSON, sendRefusal } from './fhir-reply.js';
 import type { Host } from './service.js';
@@ -19,6 +19,11 @@ const BUNDLE_AT_MOST = 5 * 1_048_576;
 const URL_AT_MOST = 16_384;
 
 const takesBundles = (url: string): boolean => /^\/fhir\/R4\/?(?:\?|$)|^\/fhir\/R4\/\$process-message/.test(url);
+
+/** Searches and requests for a token are forms; curl sends everything as one unless it is told. */
+const takesForms = (url: string): boolean => /\/_search\/?(?:\?|$)|^\/oauth2\//.test(url);
+
+const isPatch = (request: FastifyRequest): boolean => /^application\/json-patch\+json\b/i.test(request.headers['content-type'] ?? '');
 
 /** Addresses that answer without a token: what Baton is and can do, and how to get a token. */
 const OPEN = /^\/(?:$|health\/|metrics$|docs(?:\/|-json$|$)|oauth2\/|fhir\/R4\/(?:metadata|\.well-known\/smart-configuration)(?:\?|$))/;
@@ -43,12 +48,16 @@ export async function httpServer(host: Host, answering: Answering, modules: read
 
   fastify.removeAllContentTypeParsers();
   fastify.addContentTypeParser(['application/json', 'application/fhir+json', 'application/json-patch+json'], { parseAs: 'string' }, async (request: FastifyRequest, body: string) => {
+    if (isPatch(request) && request.method !== 'PATCH') throw mediaTypeNotTaken();
     // A body that comes in chunks says nothing of its length before.
     boundBody(request, Buffer.byteLength(body));
     (request as BatonRequest).bodyText = body;
     return body === '' ? undefined : parseStrict(body);
   });
-  fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, async (_request: FastifyRequest, body: string) => body);
+  fastify.addContentTypeParser('application/x-www-form-urlencoded', { parseAs: 'string' }, async (request: FastifyRequest, body: string) => {
+    if (!takesForms(request.url)) throw mediaTypeNotTaken();
+    return body;
+  });
 
   fastify.addHook('onRequest', async (request: FastifyRequest, reply: FastifyReply) => {
     crashPoint('http.accepted');

@@ -1,4 +1,4 @@
-export { ConfigurationError, HostConfig, readConfig } from './config.js';
+export { ConfigurationError, listenError, HostConfig, readConfig } from './config.js';
 export { recordDisclosure } from './disclosure.js';
 export { refusalOf } from './answer-error.js';
 export { ifMatch, preferHandling, preferReturn, requireJson } from './fhir-headers.js';

@@ -19,7 +19,7 @@ export interface LogFields {
   readonly version?: number;
   readonly count?: number;
   readonly rule?: string;
-  /** Name of an error class and SQLSTATE; never its message, which may quote values. */
+  /** Name of an error class and SQLSTATE; never its message, which may quote values. Why PostgreSQL does not start is its own line. */
   readonly error?: string;
   readonly at?: string;
   readonly address?: string;

@@ -11,7 +11,8 @@ export function operationsController(host: Host, readiness: () => readonly Pick<
   class OperationsController {
     @Get()
     welcome(@Res() reply: FastifyReply) {
-      reply.redirect('/docs');
+      // Nest has set 200 by now, which a redirect without a code would keep.
+      reply.redirect('/docs', 302);
     }
 
     @Get('health/live')

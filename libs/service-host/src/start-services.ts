@@ -4,7 +4,7 @@ import { crashPoint, systemClock, type Caller, type Clock, type Refused } from '
 import { consume, LogTails, PostgresTransport, Relay, type Consumer } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
-import type { HostConfig } from './config.js';
+import { listenError, type HostConfig } from './config.js';
 import { fhirController } from './fhir.controller.js';
 import { httpServer } from './http-server.js';
 import { errorFields, openLog } from './log.js';
@@ -75,7 +75,9 @@ export async function startServices(options: StartOptions): Promise<Running> {
   const rules = new Map(options.services.flatMap(({ types }) => types.map((each) => [each.type, each])));
   const { app } = await httpServer(first!, { onRefused, methodsAt: (url) => offeredMethods(rules, url) }, modules, controllers);
   mountDocs(app);
-  await app.listen(options.config.BATON_PORT, options.config.BATON_HOST);
+  await app.listen(options.config.BATON_PORT, options.config.BATON_HOST).catch((error: unknown) => {
+    throw listenError(error, options.config);
+  });
   shared.bound = await app.getUrl();
 
   const started: Started[] = [];

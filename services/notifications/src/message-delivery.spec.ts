@@ -1,5 +1,5 @@
 import { randomUUID } from 'node:crypto';
-import { mkdtemp } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { BatonEvent } from '@baton/contracts';
@@ -178,7 +178,9 @@ describe('the delivery of decisions as messages', () => {
   });
 
   it('goes to the address of the pathway, or to the Endpoint that the partner registered for messages itself', async () => {
-    const pages = await PageLinks.open(await mkdtemp(join(tmpdir(), 'baton-pages-')));
+    const keys = await mkdtemp(join(tmpdir(), 'baton-pages-'));
+    const pages = await PageLinks.open(keys);
+    await rm(keys, { recursive: true });
     const of = (partner: string) => messageAddress(db, pages, BASE, partner);
     expect(await of('liaison')).toBeUndefined();
     await t.test.admin(`INSERT INTO directory.loaded VALUES ($1, now() - interval '1 day', NULL)`, [JSON.stringify({ partners: [{ id: 'liaison', endpoint: 'https://liaison.example/$process-message' }] })]);

@@ -29,8 +29,13 @@ describe('a command beside Baton says what to do where it cannot do its work', (
   it.each([
     ['token', ['rapid-response'], 'Start a Baton first (npm start)'],
     ['parked', ['retry'], 'npm run -s parked -- retry <service>'],
+    ['parked', [], 'Start a Baton first (npm start)'],
     ['example', ['adult'], 'Usage: npm run -s example'],
   ])('%s %j', async (command, args, says) => {
     expect(await run(command, args, env)).toEqual({ code: 1, out: '', err: expect.stringContaining(says) });
+  });
+
+  it.each(['token', 'parked', 'example', 'dsn', '../../../tests/dist/demo/demo', '../../../tests/dist/durability/run', '../../../infra/kafka/dist/main'])('%s --help says how it is used, and does nothing', async (command) => {
+    expect(await run(command, ['--help'], env)).toEqual({ code: 0, out: expect.stringContaining('npm run '), err: '' });
   });
 });

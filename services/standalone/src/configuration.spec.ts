@@ -1,5 +1,5 @@
-import { ConfigurationError } from '@baton/service-host';
-import { notices, readStandaloneConfig } from './configuration.js';
+import { ConfigurationError, listenError } from '@baton/service-host';
+import { notices, readStandaloneConfig, unknownVariables } from './configuration.js';
 
 describe('the configuration of a whole Baton', () => {
   it('names every variable that is wrong at once, the networks of webhooks among them', () => {
@@ -17,5 +17,21 @@ describe('the configuration of a whole Baton', () => {
     expect(notices({})).toEqual([expect.stringContaining('loopback')]);
     expect(notices({ BATON_EGRESS_ALLOW: '10.0.0.0/8' })).toEqual([]);
     expect(notices({ NODE_ENV: 'production', KAFKA_BROKERS: 'broker:9092' })).toEqual([expect.stringContaining('KAFKA_BROKERS is set and not used yet')]);
+  });
+
+  it('says which variables do nothing, and is silent about those that are known', () => {
+    expect(unknownVariables({ BATON_PROT: '1', BATON_PORT: '1', BATON_CRASH_AT: 'x', BATON_CHECK_EVENTS: '1', BATON_KAFKA_JARS: 'x', OTHER: '1' })).toEqual([expect.stringMatching(/^not known, without effect: BATON_PROT \(/)]);
+    expect(unknownVariables({ BATON_HOME: 'x' })).toEqual([]);
+  });
+
+  it.each([
+    ['EACCES', 'BATON_PORT: this user has no right to port 99'],
+    ['EADDRINUSE', 'BATON_PORT: port 99 is taken'],
+    ['ENOTFOUND', 'BATON_HOST: nowhere is no address of this machine'],
+    ['EADDRNOTAVAIL', 'BATON_HOST: nowhere is no address of this machine'],
+  ])('names the variable where the server gets no address: %s', (code, says) => {
+    const error = listenError(Object.assign(new Error('listen'), { code }), { BATON_PORT: 99, BATON_HOST: 'nowhere' });
+    expect(error).toBeInstanceOf(ConfigurationError);
+    expect((error as Error).message).toContain(says);
   });
 });

@@ -1,5 +1,6 @@
 import { egressPolicy } from '@baton/access';
-import { HostConfig, readConfig } from '@baton/service-host';
+import { ConfigurationError, HostConfig, readConfig } from '@baton/service-host';
+import { accessSync, constants } from 'node:fs';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -13,7 +14,7 @@ export const withLoopback = (env: Env): Env => (env['NODE_ENV'] === 'production'
  * @throws ConfigurationError naming every wrong variable
  */
 export function readStandaloneConfig(env: Env): HostConfig {
-  const { BATON_EGRESS_ALLOW: networks } = HostConfig.shape;
+  const { BATON_EGRESS_ALLOW: networks, BATON_PATHWAY: pathway } = HostConfig.shape;
   const judged = networks.superRefine((allow, context) => {
     try {
       egressPolicy({ BATON_EGRESS_ALLOW: allow, NODE_ENV: env['NODE_ENV'] });
@@ -21,7 +22,31 @@ export function readStandaloneConfig(env: Env): HostConfig {
       context.addIssue({ code: 'custom', message: (error as Error).message.replace('BATON_EGRESS_ALLOW: ', '') });
     }
   });
-  return readConfig(HostConfig.extend({ BATON_EGRESS_ALLOW: judged }), env);
+  return readConfig(HostConfig.extend({ BATON_EGRESS_ALLOW: judged, BATON_PATHWAY: pathway.refine(readable, 'no such file or folder, or it may not be read') }), env);
+}
+
+function readable(path: string | undefined): boolean {
+  try {
+    if (path !== undefined) accessSync(path, constants.R_OK);
+    return true;
+  } catch {
+    return false;
+  }
+}
+
+/** A database that `DATABASE_URL` names and that does not answer or does not let us in, in that variable's words; any other error as it is. */
+export function databaseError(error: unknown): unknown {
+  const { code = '', message } = error as Error & { code?: string };
+  const away = /^(?:E[A-Z_]+|28\w{3}|3D000)$/.test(code);
+  return away ? new ConfigurationError(`DATABASE_URL: the database cannot be used (${message || code})`) : error;
+}
+
+const OWN: readonly string[] = [...Object.keys(HostConfig.shape), 'BATON_CRASH_AT', 'BATON_CHECK_EVENTS', 'BATON_KAFKA_JARS'].filter((name) => name.startsWith('BATON_'));
+
+/** One line about variables that look like ours and are none: a misspelt one would else do nothing, silently. */
+export function unknownVariables(env: Env): string[] {
+  const unknown = Object.keys(env).filter((name) => name.startsWith('BATON_') && !OWN.includes(name));
+  return unknown.length === 0 ? [] : [`not known, without effect: ${unknown.join(', ')} (known: ${OWN.join(', ')})`];
 }
 
 /** What whoever starts a Baton should know of how it is configured, a line each. */

@@ -1,14 +1,16 @@
 import { dsnFor, SCHEMAS, type Schema } from '@baton/postgres';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { wantsHelp } from './help.js';
 import { ADMIN_DSN } from './start-standalone.js';
 import { HostConfig, readConfig } from '@baton/service-host';
 
 /** `npm run -s dsn -- <service>`: prints how psql reaches the database of the Baton that runs here, as that service's role. */
 const service = process.argv[2];
-if (!SCHEMAS.includes(service as Schema)) {
-  process.stderr.write(`Whose? npm run -s dsn -- <service>, one of ${SCHEMAS.join(', ')}\n`);
-  process.exit(1);
+if (wantsHelp(process.argv) || !SCHEMAS.includes(service as Schema)) {
+  const asked = wantsHelp(process.argv);
+  (asked ? process.stdout : process.stderr).write(`Whose? npm run -s dsn -- <service>, one of ${SCHEMAS.join(', ')}\n`);
+  process.exit(asked ? 0 : 1);
 }
 try {
   const { BATON_HOME, DATABASE_URL } = readConfig(HostConfig, process.env);

@@ -4,6 +4,7 @@ import { dsnFor } from '@baton/postgres';
 import { readFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
 import { readStandaloneConfig } from './configuration.js';
+import { wantsHelp } from './help.js';
 import { LISTENING, openParked, type ParkedEvents } from './parked-events.js';
 import { ADMIN_DSN } from './start-standalone.js';
 
@@ -19,6 +20,10 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const [command = 'list', ...args] = process.argv.slice(2);
 const [service = '', topic = '', key = '', event = '', ...reason] = args;
 const fits = command === 'list' ? args.length === 0 : command === 'retry' ? args.length === 1 || args.length === 3 : command === 'discard' && args.length >= 5;
+if (wantsHelp(process.argv)) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
 if (!fits) {
   process.stderr.write(USAGE);
   process.exit(1);
@@ -30,8 +35,15 @@ try {
   const events = await openParked((schema) => dsnFor(secrets, adminDsn, schema));
   process.exitCode = await carryOut(events).finally(() => events.close());
 } catch (error) {
-  process.stderr.write(`${error instanceof Refused ? error.violations.map(({ says }) => says).join(' ') : (error as Error).message}\n`);
+  process.stderr.write(`${whyNot(error)}\n`);
   process.exit(1);
+}
+
+function whyNot(error: unknown): string {
+  if (error instanceof Refused) return error.violations.map(({ says }) => says).join(' ');
+  const { code = '', message } = error as NodeJS.ErrnoException;
+  // What the socket or file that is missing is called tells nobody what to do.
+  return /^(?:ENOENT|ECONNREFUSED)$/.test(code) ? 'Nothing answers with this BATON_HOME. Start a Baton first (npm start), or set BATON_HOME or DATABASE_URL to where it is.' : message;
 }
 
 async function carryOut(events: ParkedEvents): Promise<number> {

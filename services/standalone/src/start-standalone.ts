@@ -1,10 +1,10 @@
-import { lockHome, startPostgres, type EmbeddedPostgres } from '@baton/engines';
+import { lockHome, makeHome, startPostgres, type EmbeddedPostgres, type Trouble } from '@baton/engines';
 import { crashPoint } from '@baton/kernel';
 import { bootstrap } from '@baton/postgres';
 import { openLog, startServices, type HostConfig, type Log, type Running } from '@baton/service-host';
-import { mkdir, writeFile } from 'node:fs/promises';
+import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
-import { withLoopback } from './configuration.js';
+import { databaseError, withLoopback } from './configuration.js';
 import { SERVICES } from './services.js';
 
 /** File among the secrets that tells `npm run dsn` where the database is. */
@@ -16,14 +16,17 @@ type Env = Readonly<Record<string, string | undefined>>;
  * Starts a whole Baton in this process: PostgreSQL from its npm package (or the one `DATABASE_URL` names), every service,
  * one port.
  *
- * @throws EngineUnavailable where PostgreSQL cannot run and none is named; HomeInUse where another Baton has this home
+ * @throws EngineUnavailable where PostgreSQL cannot run and none is named; HomeUnusable where the home cannot be made; HomeInUse where
+ * another Baton has it; ConfigurationError where what is named cannot be reached or bound
  */
 export async function startStandalone(config: HostConfig, env: Env = process.env): Promise<Running> {
   const home = resolve(config.BATON_HOME);
-  await mkdir(home, { recursive: true, mode: 0o700 });
+  await makeHome(home);
   const database = config.DATABASE_URL === undefined ? await embedded(home, openLog('standalone.postgres', config.BATON_LOG_LEVEL)) : await external(home, config.DATABASE_URL);
   try {
-    const dsns = await bootstrap({ adminDsn: database.adminDsn, secretsDir: database.secretsDir });
+    const dsns = await bootstrap({ adminDsn: database.adminDsn, secretsDir: database.secretsDir }).catch((error: unknown) => {
+      throw config.DATABASE_URL === undefined ? error : databaseError(error);
+    });
     await writeFile(join(database.secretsDir, ADMIN_DSN), `${database.adminDsn}\n`, { mode: 0o600 });
     crashPoint('start.admin-dsn-written');
     const running = await startServices({ config: { ...config, BATON_HOME: home }, env: withLoopback(env), services: SERVICES, dsnOf: (schema) => dsns[schema], name: 'standalone' });
@@ -42,7 +45,9 @@ export async function startStandalone(config: HostConfig, env: Env = process.env
 
 /** Whoever is on call reads in Baton's own log that the database ended, how, and when it was back; the rest is in its `postgres.log`. */
 async function embedded(home: string, log: Log): Promise<EmbeddedPostgres> {
-  const postgres = await startPostgres({ home, report: () => log.error('PostgreSQL is not running; it is started again (see postgres.log)') });
+  const report = ({ what, why, nextTryMs }: Trouble): void =>
+    what === 'ended' ? log.error('PostgreSQL ended; it is started again', { error: why }) : log.error('PostgreSQL could not be started again; the next try follows (see postgres.log)', { error: why, ms: nextTryMs });
+  const postgres = await startPostgres({ home, report });
   postgres.onRestart(({ because, downMs, pid }) => log.warn('PostgreSQL runs again', { error: because, ms: downMs, pid }));
   return postgres;
 }

@@ -1,6 +1,6 @@
 import { randomInt } from 'node:crypto';
 import type { Patient } from '@baton/fhir';
-import { exampleReferral } from '@baton/standalone';
+import { exampleReferral, wantsHelp } from '@baton/standalone';
 import { batonToUse, type BatonToUse } from './baton-to-use.js';
 import type { Charity } from './charity.js';
 import { Ledger } from './ledger.js';
@@ -15,11 +15,17 @@ import type { UnrelatedPartner } from './unrelated-partner.js';
 const PARTNERS = { trust: 'rapid-response', charity: 'safe-zones', council: 'childrens-services' } as const;
 
 const print = (text: string): void => void process.stdout.write(`${text}\n`);
+if (wantsHelp(process.argv)) {
+  print('Usage: npm run demo\nPlays a referral between partners on the Baton that runs at BATON_PORT, or on one of its own. Ends with 0 if all was as it should be.');
+  process.exit(0);
+}
 const ending: (() => Promise<void>)[] = [];
 const end = async (): Promise<void> => {
   for (let next = ending.pop(); next; next = ending.pop()) await next().catch((error: unknown) => print(`  (tidying up: ${(error as Error).message})`));
 };
-for (const signal of ['SIGINT', 'SIGTERM'] as const) process.once(signal, () => void end().then(() => process.exit(1)));
+// The same signal may come twice, by way of npm: the second must not cut the tidying short.
+let stopping: Promise<never> | undefined;
+for (const signal of ['SIGINT', 'SIGTERM'] as const) process.on(signal, () => void (stopping ??= end().then(() => process.exit(1))));
 
 process.exitCode = await demonstrate().then(
   (good) => (good ? 0 : 1),

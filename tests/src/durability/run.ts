@@ -1,6 +1,7 @@
 import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
+import { wantsHelp } from '@baton/standalone';
 import { COMPACT, KILLED_AT, type Scene } from './points.js';
 import { markdown } from './report.js';
 import { Rounds, type Round } from './rounds.js';
@@ -9,6 +10,10 @@ import { Rounds, type Round } from './rounds.js';
  * `npm run durability`: kills a Baton at the points that `npm test` kills at too, but one by one, each judged by itself.
  * `-- --long [--times 3]` at every point of the code, several times, and writes docs/durability.md; `-- --points a,b` at those alone.
  */
+if (wantsHelp(process.argv)) {
+  process.stdout.write('Usage: npm run durability -- [--long] [--times n] [--points a,b]\n  --long    at every point of the code, three times; writes docs/durability.md\n  --times   how often at each point\n  --points  at these alone; tests/src/durability/points.ts names them, and PostgreSQL\n');
+  process.exit(0);
+}
 const { values } = parseArgs({ options: { long: { type: 'boolean', default: false }, times: { type: 'string' }, points: { type: 'string' } } });
 const times = Number(values.times ?? (values.long ? 3 : 1));
 const wanted = values.points?.split(',') ?? (values.long ? [...KILLED_AT.keys(), 'PostgreSQL'] : [...COMPACT.map(({ point }) => point), 'PostgreSQL']);

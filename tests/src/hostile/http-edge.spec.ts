@@ -61,6 +61,11 @@ describe('what HTTP itself asks for', () => {
     expect([answer.status, answer.headers.get('allow')]).toEqual([405, allow]);
   });
 
+  it('leads whoever opens the address itself to the documentation', async () => {
+    const answer = await fetch(`${baton.address}/`, { redirect: 'manual' });
+    expect([answer.status, answer.headers.get('location')]).toEqual([302, '/docs']);
+  });
+
   it('answers HEAD as GET without a body', async () => {
     const answer = await trust.send('HEAD', 'Patient', undefined);
     expect([answer.status, answer.text, answer.headers.get('content-type')]).toEqual([200, '', 'application/fhir+json; charset=utf-8']);
