@@ -1,5 +1,6 @@
 import { EVENTS } from '@baton/contracts';
 import { randomUUID } from 'node:crypto';
+import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs from 'kafkajs';
 import { aclRules } from './acls.js';
 import { withAdmin } from './admin.js';
@@ -39,6 +40,8 @@ describe('The topics', () => {
     const plan = planFor(`baton.referrals.plan-${randomUUID()}`);
     await applyTopics(brokers, [{ ...plan, settings: { ...plan.settings, 'retention.ms': '1000', 'flush.messages': '7' } }]);
     expect(await applyTopics(brokers, [plan])).toEqual({ made: [], changed: [plan.topic] });
+    // A broker hears of a change a moment after it was acknowledged.
+    for (const deadline = Date.now() + 10_000; (await settingOf(plan.topic, 'retention.ms')) === '1000' && Date.now() < deadline; await sleep(50));
     expect(await settingOf(plan.topic, 'retention.ms')).toBe(plan.settings['retention.ms']);
     expect(await settingOf(plan.topic, 'flush.messages')).toBe('7');
   });
