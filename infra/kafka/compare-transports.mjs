@@ -15,7 +15,7 @@ function run() {
   const folder = mkdtempSync(join(tmpdir(), 'baton-transports-'));
   const file = join(folder, 'results.json');
   try {
-    const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', join(ROOT, 'node_modules/jest/bin/jest.js'), 'libs/messaging/dist/(kafka/kafka-transport|postgres-transport)[.]spec', '--json', `--outputFile=${file}`];
+    const jest = ['--experimental-vm-modules', '--disable-warning=ExperimentalWarning', join(ROOT, 'node_modules/jest/bin/jest.js'), 'libs/messaging/dist/(kafka/kafka-transport[.]slow|postgres-transport[.]spec)', '--testMatch', '**/dist/**/*.{spec,slow}.js', '--json', `--outputFile=${file}`];
     spawnSync(process.execPath, jest, { cwd: ROOT, stdio: ['ignore', 'ignore', 'inherit'] });
     return JSON.parse(readFileSync(file, 'utf8'));
   } finally {

@@ -139,7 +139,11 @@ describe('The relay loses nothing and reorders nothing', () => {
     });
 
     it('ordering by transaction id turns the order of an aggregate round', async () => {
-      expect(await orderInversion(services.referrals, naiveRelays.byTransactionId)).toEqual(['contended:2', 'contended:1']);
+      // Here too other databases of the server may hold the horizon back.
+      await eventually(async () => {
+        await services.test.admin('TRUNCATE referrals.outbox, referrals.relayed');
+        return (await orderInversion(services.referrals, naiveRelays.byTransactionId)).join() === 'contended:2,contended:1';
+      }, { within: 20_000 });
     });
 
     it('SKIP LOCKED with two workers turns the order of an aggregate round', async () => {

@@ -22,8 +22,8 @@ describe('A Baton that is killed again and again under load, and its PostgreSQL 
     await trial.workFor(3);
     await trial.comeToRest();
     history = await trial.history();
-  }, 180_000);
-  afterAll(() => trial?.close());
+  }, 240_000);
+  afterAll(() => trial?.close(), 60_000);
 
   it.each(COMPACT.map((arm, place) => ({ ...arm, place })))('died by SIGKILL at $point (pass $times)', ({ point, place }) => {
     expect(ends[place]).toEqual({ code: null, signal: 'SIGKILL', reached: [point] });

@@ -52,7 +52,7 @@ export class Stage {
   /** Kills PostgreSQL under the running Baton, and waits until there is another. */
   async killPostgres(): Promise<void> {
     const killed = this.baton!.killPostgres();
-    await eventually(() => postgresPid(this.place) !== killed, { within: 30_000 });
+    await eventually(() => postgresPid(this.place) !== killed, { within: 60_000 });
   }
 
   async metrics(): Promise<string> {
