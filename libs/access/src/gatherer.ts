@@ -1,9 +1,7 @@
 import { sqlState } from '@baton/postgres';
 
 export interface Gathering<Item> {
-  /** Batches under way at once before what comes next waits for one of them to end. */
-  readonly atOnce?: number;
-  /** How long it waits for that at most, in milliseconds. */
+  /** How long what comes next waits at most for a batch that is under way, in milliseconds. */
   readonly waitMs?: number;
   /** Rows of a batch at most; an item with more goes alone. */
   readonly rowsAtMost?: number;
@@ -33,9 +31,9 @@ export class Gatherer<Item, Answer> {
   /** @param carryOut does a batch and answers each item, in order; what it throws is thrown to each */
   constructor(
     private readonly carryOut: (items: readonly Item[]) => Promise<readonly Answer[]>,
-    { atOnce = 1, waitMs = 5, rowsAtMost = 500, rowsOf = () => 1 }: Gathering<Item> = {},
+    { waitMs = 5, rowsAtMost = 500, rowsOf = () => 1 }: Gathering<Item> = {},
   ) {
-    this.gathering = { atOnce, waitMs, rowsAtMost, rowsOf };
+    this.gathering = { waitMs, rowsAtMost, rowsOf };
   }
 
   /** @returns the item's answer. @throws what went wrong with its batch, or with the item alone where its batch failed for what was in it */
@@ -55,7 +53,7 @@ export class Gatherer<Item, Answer> {
   }
 
   private schedule(): void {
-    if (this.underWay.size >= this.gathering.atOnce) {
+    if (this.underWay.size > 0) {
       this.timer ??= setTimeout(() => this.flush(), this.gathering.waitMs);
     } else if (!this.scheduled) {
       this.scheduled = true;

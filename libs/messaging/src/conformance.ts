@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatonEvent } from '@baton/contracts';
-import { newEventId, newId } from '@baton/kernel';
+import { sampleEvent } from './spec/sample-event.js';
 import type { Received, Subscribed, Subscription, Transport } from './transport.js';
 
 /** What the suite needs of an implementation. Nothing in it may depend on which one runs. */
@@ -18,17 +18,8 @@ export interface TransportUnderTest {
 
 const DEADLINE = 20_000;
 
-const event = (topic: string, key: string, version: number): BatonEvent => ({
-  id: newEventId(),
-  topic,
-  key,
-  version,
-  type: 'baton.referrals.referral-accepted.v1',
-  time: new Date().toISOString(),
-  correlationId: newId(),
-  causationId: newId(),
-  data: { referral: key, 'née': ['ß', '\u2028', { deep: null }], n: 1.5 },
-});
+/** With data that a careless transport would change. */
+const event = (topic: string, key: string, version: number): BatonEvent => sampleEvent(topic, key, version, { referral: key, 'née': ['ß', '\u2028', { deep: null }], n: 1.5 });
 
 const run = (topic: string, key: string, from: number, to: number): BatonEvent[] => Array.from({ length: to - from + 1 }, (_, i) => event(topic, key, from + i));
 

@@ -27,6 +27,16 @@ describe('The relay', () => {
   const outbox = async (): Promise<string[]> =>
     (await services.test.admin<{ name: string }>(`SELECT key || ':' || version AS name FROM referrals.outbox ORDER BY seq`)).map(({ name }) => name);
 
+  /** A relay that has looked once, and what it asks from now on. */
+  const heard = async (transport: Transport): Promise<{ running: Relay; asked: string[] }> => {
+    const { database, asked } = listening(services.referrals);
+    const running = new Relay({ database, schema: 'referrals', transport }).start();
+    relays.push(running);
+    await eventually(() => asked.length > 0);
+    asked.length = 0;
+    return { running, asked };
+  };
+
   it('sends what was committed, soon after, and leaves the outbox empty', async () => {
     const transport = recorder();
     const running = relay(transport).start();
@@ -100,11 +110,7 @@ describe('The relay', () => {
 
   it('reads once for a change that was rung for, and removes it without another look', async () => {
     const transport = recorder();
-    const { database, asked } = listening(services.referrals);
-    const running = new Relay({ database, schema: 'referrals', transport });
-    relays.push(running.start());
-    await eventually(() => asked.length > 0);
-    asked.length = 0;
+    const { running, asked } = await heard(transport);
     await write(['a', 1]);
     await eventually(async () => (await outbox()).length === 0);
     await sleep(100);
@@ -114,11 +120,7 @@ describe('The relay', () => {
 
   it('removes what it sent in one flight with the next look, if that comes soon', async () => {
     const transport = recorder();
-    const { database, asked } = listening(services.referrals);
-    const running = new Relay({ database, schema: 'referrals', transport });
-    relays.push(running.start());
-    await eventually(() => asked.length > 0);
-    asked.length = 0;
+    const { asked } = await heard(transport);
     for (const version of [1, 2, 3]) {
       await write(['a', version]);
       await eventually(() => transport.seen.length === version);

@@ -138,9 +138,10 @@ export class Database implements Reader {
 
   private async once<T>(work: (tx: Tx) => Promise<T>): Promise<T> {
     return this.withClient(async (client) => {
-      const begun = this.begin(client);
+      const { holds } = this.clock;
+      const begun = holds ? inOneFlight(client, () => client.query('BEGIN')) : this.beginAndRead(client);
       begun.catch(() => undefined);
-      if (!this.clock.holds) await begun;
+      if (!holds) await begun;
       crashPoint('tx.begun');
       const session = new Session(client, begun);
       try {
@@ -156,9 +157,8 @@ export class Database implements Reader {
     });
   }
 
-  /** Begins, and reads the database's clock when the last reading is old. */
-  private async begin(client: PoolClient): Promise<void> {
-    if (this.clock.holds) return void (await inOneFlight(client, () => client.query('BEGIN')));
+  /** Begins, and reads the database's clock. */
+  private async beginAndRead(client: PoolClient): Promise<void> {
     const answers = (await client.query('BEGIN; SELECT clock_timestamp() AS now')) as unknown as [unknown, { rows: { now: Date }[] }];
     this.clock.read(answers[1].rows[0]!.now);
   }
@@ -200,7 +200,7 @@ class Session {
 
   constructor(
     private readonly client: PoolClient,
-    begun: Promise<void>,
+    begun: Promise<unknown>,
   ) {
     this.unheard = [begun];
   }

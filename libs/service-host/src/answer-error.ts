@@ -7,7 +7,7 @@ import type { FastifyReply } from 'fastify';
 import type { BatonRequest } from './fhir-request.js';
 import { sendRefusal, sendResource } from './fhir-reply.js';
 import { errorFields } from './log.js';
-import { POSTED_ONLY } from './offered-methods.js';
+import { takesBundles } from './offered-methods.js';
 import type { Host } from './service.js';
 
 /** Tells the services of a process that a request was refused. */
@@ -54,7 +54,7 @@ const nothingThere = (error: unknown): boolean => !(error instanceof Refused) &&
 /** What is said where no route is: the method is wrong, the type is not offered, or there is nothing at all. */
 function unanswered(request: BatonRequest): Refused {
   const [, type] = /^\/fhir\/R4\/([A-Z][A-Za-z]*)/.exec(request.url) ?? [];
-  if (POSTED_ONLY.test(request.url)) return refuse('not-allowed', 'method-not-offered', 'A Bundle is posted here, and nothing else is offered.');
+  if (takesBundles(request.url)) return refuse('not-allowed', 'method-not-offered', 'A Bundle is posted here, and nothing else is offered.');
   if (type === undefined) return refuse('unknown', 'address-unknown', 'There is nothing at this address.');
   if (resourceType(type)) return notOffered(type, `${request.method} at this address`);
   return refuse('unknown', 'type-not-offered', 'This type is not offered here; /fhir/R4/metadata says which are.', { code: 'not-supported' });

@@ -9,6 +9,7 @@ import type { FastifyReply, FastifyRequest } from 'fastify';
 import { answerError, mediaTypeNotTaken, type Answering } from './answer-error.js';
 import type { BatonRequest } from './fhir-request.js';
 import { FHIR_JSON, sendRefusal } from './fhir-reply.js';
+import { takesBundles } from './offered-methods.js';
 import type { Host } from './service.js';
 
 /** Bytes a body may have; message Bundles and transactions carry several resources. */
@@ -17,8 +18,6 @@ const BUNDLE_AT_MOST = 5 * 1_048_576;
 
 /** Node refuses longer request heads by itself (431). */
 const URL_AT_MOST = 16_384;
-
-const takesBundles = (url: string): boolean => /^\/fhir\/R4\/?(?:\?|$)|^\/fhir\/R4\/\$process-message/.test(url);
 
 /** Searches and requests for a token are forms; curl sends everything as one unless it is told. */
 const takesForms = (url: string): boolean => /\/_search\/?(?:\?|$)|^\/oauth2\//.test(url);

@@ -3,8 +3,8 @@ import type { TypeRules } from '@baton/fhir-store';
 
 const PATH = /^\/fhir\/R4\/([A-Z][A-Za-z]*)(\/[^?]*)?(?:\?|$)/;
 
-/** Where a Bundle or a message is posted. */
-export const POSTED_ONLY = /^\/fhir\/R4(\/\$process-message)?\/?(?:\?|$)/;
+/** Whether a Bundle or a message is posted to an address, and nothing else offered there. */
+export const takesBundles = (url: string): boolean => /^\/fhir\/R4(?:\/\$process-message)?\/?(?:\?|$)/.test(url);
 
 /**
  * The methods that an address of the FHIR interface takes: a 405 must name them (RFC 9110 §15.5.6).
@@ -14,7 +14,7 @@ export const POSTED_ONLY = /^\/fhir\/R4(\/\$process-message)?\/?(?:\?|$)/;
  * @returns none where no type is named
  */
 export function offeredMethods(rules: ReadonlyMap<string, TypeRules>, url: string): string[] {
-  if (POSTED_ONLY.test(url)) return ['POST'];
+  if (takesBundles(url)) return ['POST'];
   const [, type = '', below = ''] = PATH.exec(url) ?? [];
   const of = rules.get(type);
   if (!of) return [];

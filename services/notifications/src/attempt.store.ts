@@ -1,20 +1,13 @@
 import { seenRows, shown } from '@baton/fhir-store';
 import { BATON, crashPoint, newEventId, newId } from '@baton/kernel';
 import { statement, type Database, type Tx } from '@baton/postgres';
+import { CHANNEL_OF, type Channel } from './channel.store.js';
 import type { EventKind, QueuedEvent, SeenReference } from './disclosure.js';
-import { lease, LANES_AT_ONCE, OF_LANE, SECRETS_OF, type Lease } from './lane.store.js';
+import { lease, LANES_AT_ONCE, OF_LANE, type Lease } from './lane.store.js';
 import type { Content } from './subscription.js';
 
 /** A lane in hand, and what its next attempt may tell. */
-export interface Claim extends Lease {
-  readonly partner: string;
-  readonly endpoint: string;
-  readonly payload: string;
-  /** Sealed header lines. */
-  readonly headers: readonly string[];
-  readonly timeoutMs: number;
-  /** Sealed signing secrets, newest first. */
-  readonly secrets: readonly string[];
+export interface Claim extends Lease, Channel {
   /** Instant of `performance.now()` before consent was asked: the answer cannot be older than this. */
   readonly asked: number;
   /** Nothing if nothing is due by now. */
@@ -96,7 +89,7 @@ const beginAttempts = statement(`
     SELECT ($3::uuid[])[t.lane], t.partner, $4, 'deliver', 'success', t.patient, t.refs, ARRAY[t.owner], 'msg_' || t.id, t.correlation_id
     FROM told t JOIN naming n ON n.lane = t.lane WHERE n.named <> '{}'
   )
-  SELECT held.subscription, held.person, $1 AS token, s.partner, s.endpoint, s.payload, s.headers, coalesce(s.timeout_seconds, 15) * 1000 AS "timeoutMs", ${SECRETS_OF('s.partner')} AS secrets,
+  SELECT held.person, $1 AS token, ${CHANNEL_OF('s')},
     t.attempt, t.id, t.number, t.kind, t.occurred, t.refs, t.versions, t.correlation_id, t.urgent, t.attempts, t.content, t.canonical,
     (SELECT max(e.number) FROM notifications.event e WHERE e.subscription = held.subscription) AS total,
     r.place, r.reference, r.version, r.owner, r.category, r.deleted, r.body

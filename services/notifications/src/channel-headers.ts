@@ -1,6 +1,9 @@
 import type { Sealer } from '@baton/access';
 import type { Resource, Subscription } from '@baton/fhir';
 import { refuse, type Violation } from '@baton/kernel';
+import type { Channel } from './channel.store.js';
+import { signatureHeaders } from './signature.js';
+import type { SigningKeys } from './signing.store.js';
 
 /**
  * The headers of a channel are a partner's credentials. They are sealed inside the stored body, line by line, so that table, history
@@ -57,6 +60,20 @@ export function headerPairs(lines: readonly string[]): [string, string][] {
     return name === undefined || value === undefined || RESERVED.test(name) || /^content-type$/i.test(name) ? [] : [[name.toLowerCase(), value.trimEnd()]];
   });
 }
+
+/** The payload's type with its charset. */
+const contentType = (payload: string): string => (payload.includes('charset') ? payload : `${payload}; charset=utf-8`);
+
+/**
+ * The headers of what is sent to a channel: its owner's, the payload's type and the signature.
+ *
+ * @param letter its id, the same over every retry; when it is signed; what is sent
+ */
+export const headersOf = ({ sealer, keys }: { sealer: Sealer; keys: SigningKeys }, channel: Channel, { id, at, body }: { id: string; at: Date; body: Buffer }): Record<string, string> => ({
+  ...Object.fromEntries(headerPairs(openHeaders(sealer, channel.subscription, channel.headers))),
+  'content-type': contentType(channel.payload),
+  ...signatureHeaders(keys.of(channel.partner, channel.secrets), `msg_${id}`, Math.floor(at.getTime() / 1000), body),
+});
 
 /** The resource with its headers sealed. */
 export function withSealedHeaders(sealer: Sealer, id: string, resource: Resource): Resource {

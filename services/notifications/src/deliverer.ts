@@ -2,14 +2,13 @@ import type { Sealer } from '@baton/access';
 import { crashPoint, newId, type Clock } from '@baton/kernel';
 import type { Database } from '@baton/postgres';
 import type { Begun, Claim } from './attempt.store.js';
-import { headerPairs, openHeaders } from './channel-headers.js';
+import { headersOf } from './channel-headers.js';
 import { errorCodeOf, judge, pauseAfter, type Answer, type Verdict } from './delivery.js';
 import type { DeliverySettings } from './delivery-settings.js';
 import { tell } from './disclosure.js';
 import { deliveredSince, record, release, type Recorded } from './lane.store.js';
 import { notificationBundle } from './notification.fhir.js';
 import type { Sender } from './sender.js';
-import { signatureHeaders } from './signature.js';
 import type { SigningKeys } from './signing.store.js';
 import type { Disable } from './subscription.store.js';
 
@@ -55,18 +54,13 @@ export class Deliverer {
   }
 
   private send(claimed: Claim, begun: Begun): Promise<Answer> {
-    const { sender, sealer, keys, fhirBase, clock, settings } = this.parts;
+    const { sender, fhirBase, clock, settings } = this.parts;
     const now = clock();
     const { canonical, total, content } = begun;
     const told = tell(begun.event, begun.seen, content);
     const facts = { subscription: claimed.subscription, canonical, status: 'active', type: 'event-notification', total, events: [told] } as const;
     const body = Buffer.from(notificationBundle(fhirBase(), facts, { bundle: newId(), status: newId(), at: now }));
-    const headers = {
-      ...Object.fromEntries(headerPairs(openHeaders(sealer, claimed.subscription, claimed.headers))),
-      'content-type': contentType(claimed.payload),
-      ...signatureHeaders(keys.of(claimed.partner, claimed.secrets), `msg_${begun.id}`, Math.floor(now.getTime() / 1000), body),
-      'x-correlation-id': begun.correlation,
-    };
+    const headers = { ...headersOf(this.parts, claimed, { id: begun.id, at: now, body }), 'x-correlation-id': begun.correlation };
     return sender.send({ endpoint: claimed.endpoint, headers, body, timeoutMs: claimed.timeoutMs, notAfter: claimed.asked + settings.freshMs });
   }
 
@@ -97,6 +91,3 @@ export class Deliverer {
     return { verdict, answer, error, pauseMs: BEFORE_DISABLED_MS, exhausted: true };
   }
 }
-
-/** The payload's type with its charset. */
-export const contentType = (payload: string): string => (payload.includes('charset') ? payload : `${payload}; charset=utf-8`);

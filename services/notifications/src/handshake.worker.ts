@@ -2,12 +2,10 @@ import type { Sealer } from '@baton/access';
 import { crashPoint, newId, type Clock } from '@baton/kernel';
 import type { Database } from '@baton/postgres';
 import { errorFields, type Host, type Worker } from '@baton/service-host';
-import { headerPairs, openHeaders } from './channel-headers.js';
-import { contentType } from './deliverer.js';
+import { headersOf } from './channel-headers.js';
 import { errorCodeOf, judge } from './delivery.js';
 import { notificationBundle } from './notification.fhir.js';
 import { CONNECTIONS, type Sender } from './sender.js';
-import { signatureHeaders } from './signature.js';
 import type { SigningKeys } from './signing.store.js';
 import { claimSigns, endSubscriptions, noteHeartbeat, settleHandshake, type DueSign } from './subscription.store.js';
 import { onWoken } from './wake.js';
@@ -86,16 +84,12 @@ export class HandshakeWorker implements Worker {
 
   /** @returns the code of what failed, or nothing */
   private async send(sign: DueSign): Promise<string | undefined> {
-    const { sender, sealer, keys, fhirBase, clock } = this.parts;
+    const { sender, fhirBase, clock } = this.parts;
     const now = clock();
     const status = sign.type === 'handshake' ? 'requested' : 'active';
     const facts = { subscription: sign.subscription, canonical: sign.canonical, status, type: sign.type, total: sign.total } as const;
     const body = Buffer.from(notificationBundle(fhirBase(), facts, { bundle: newId(), status: newId(), at: now }));
-    const headers = {
-      ...Object.fromEntries(headerPairs(openHeaders(sealer, sign.subscription, sign.headers))),
-      'content-type': contentType(sign.payload),
-      ...signatureHeaders(keys.of(sign.partner, sign.secrets), `msg_${newId()}`, Math.floor(now.getTime() / 1000), body),
-    };
+    const headers = headersOf(this.parts, sign, { id: newId(), at: now, body });
     const answer = await sender.send({ endpoint: sign.endpoint, headers, body, timeoutMs: sign.timeoutMs, notAfter: Infinity });
     crashPoint('handshake.answered');
     return judge(answer) === 'delivered' ? undefined : errorCodeOf(answer);

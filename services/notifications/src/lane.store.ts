@@ -16,10 +16,6 @@ export interface Lease {
   readonly token: string;
 }
 
-/** Signing secrets that are in use, as an SQL array, newest first. */
-export const SECRETS_OF = (partner: string): string => `ARRAY(SELECT g.sealed FROM notifications.signing_secret g WHERE g.partner = ${partner}
-  AND (g.retires_at IS NULL OR g.retires_at > statement_timestamp()) ORDER BY g.created_at DESC LIMIT 3)`;
-
 // Several subscriptions may name one endpoint: what it may still get is shared among their lanes.
 const leaseLanes = statement(`
   WITH room AS (

@@ -6,7 +6,7 @@ import { statement, weave, type Database, type Reader, type Tx } from '@baton/po
 import { seenBy } from './attempt.store.js';
 import type { Answer, Verdict } from './delivery.js';
 import type { SeenReference } from './disclosure.js';
-import { SECRETS_OF } from './lane.store.js';
+import { SECRETS_OF } from './channel.store.js';
 import type { Decided } from './message-delivery.js';
 import { wake } from './wake.js';
 

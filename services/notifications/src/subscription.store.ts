@@ -2,7 +2,8 @@ import type { Resource } from '@baton/fhir';
 import { amended, contentOf, lock, timeOf, write } from '@baton/fhir-store';
 import { batonActs, crashPoint, newEventId } from '@baton/kernel';
 import { statement, type Database, type Fragment, type Tx } from '@baton/postgres';
-import { SECRETS_OF, resume } from './lane.store.js';
+import { CHANNEL_OF, type Channel } from './channel.store.js';
+import { resume } from './lane.store.js';
 import type { SubscriptionSettings, SubscriptionStatus } from './subscription.js';
 import { wake } from './wake.js';
 
@@ -50,22 +51,14 @@ export const resumed = (id: string): Readonly<Record<string, Fragment>> => ({
 });
 
 /** A sign that is due: a handshake, or a heartbeat. Not an event, and not counted as one. */
-export interface DueSign {
-  readonly subscription: string;
-  readonly partner: string;
+export interface DueSign extends Channel {
   readonly generation: number;
   readonly type: 'handshake' | 'heartbeat';
-  readonly endpoint: string;
   readonly canonical: string;
-  readonly payload: string;
-  readonly headers: readonly string[];
-  readonly timeoutMs: number;
-  readonly secrets: readonly string[];
   readonly total: number;
 }
 
-const SIGN = `c.id AS subscription, c.partner, c.generation, c.endpoint, c.canonical, c.payload, c.headers, coalesce(c.timeout_seconds, 15) * 1000 AS "timeoutMs",
-  ${SECRETS_OF('c.partner')} AS secrets, (SELECT coalesce(max(e.number), 0)::int FROM notifications.event e WHERE e.subscription = c.id) AS total`;
+const SIGN = `${CHANNEL_OF('c')}, c.generation, c.canonical, (SELECT coalesce(max(e.number), 0)::int FROM notifications.event e WHERE e.subscription = c.id) AS total`;
 
 const dueHandshakes = statement(`
   WITH picked AS (

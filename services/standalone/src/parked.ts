@@ -1,12 +1,9 @@
 import { Refused } from '@baton/kernel';
 import type { Parked } from '@baton/messaging';
-import { dsnFor } from '@baton/postgres';
-import { readFile } from 'node:fs/promises';
-import { join, resolve } from 'node:path';
+import { dsnsOf } from './admin-dsn.js';
 import { readStandaloneConfig } from './configuration.js';
-import { wantsHelp } from './help.js';
+import { endWithUsage, wantsHelp } from './help.js';
 import { LISTENING, openParked, type ParkedEvents } from './parked-events.js';
-import { ADMIN_DSN } from './start-standalone.js';
 
 const USAGE = `Usage:
   npm run -s parked                                                     lists what services could not apply
@@ -20,19 +17,9 @@ const say = (line: string): void => void process.stdout.write(`${line}\n`);
 const [command = 'list', ...args] = process.argv.slice(2);
 const [service = '', topic = '', key = '', event = '', ...reason] = args;
 const fits = command === 'list' ? args.length === 0 : command === 'retry' ? args.length === 1 || args.length === 3 : command === 'discard' && args.length >= 5;
-if (wantsHelp(process.argv)) {
-  process.stdout.write(USAGE);
-  process.exit(0);
-}
-if (!fits) {
-  process.stderr.write(USAGE);
-  process.exit(1);
-}
+if (wantsHelp(process.argv) || !fits) endWithUsage(USAGE);
 try {
-  const { BATON_HOME, DATABASE_URL } = readStandaloneConfig(process.env);
-  const secrets = join(resolve(BATON_HOME), 'secrets');
-  const adminDsn = DATABASE_URL ?? (await readFile(join(secrets, ADMIN_DSN), 'utf8')).trim();
-  const events = await openParked((schema) => dsnFor(secrets, adminDsn, schema));
+  const events = await openParked(await dsnsOf(readStandaloneConfig(process.env)));
   process.exitCode = await carryOut(events).finally(() => events.close());
 } catch (error) {
   process.stderr.write(`${whyNot(error)}\n`);

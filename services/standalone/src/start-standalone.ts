@@ -2,13 +2,10 @@ import { lockHome, makeHome, startPostgres, type EmbeddedPostgres, type Trouble 
 import { crashPoint } from '@baton/kernel';
 import { bootstrap } from '@baton/postgres';
 import { openLog, startServices, type HostConfig, type Log, type Running } from '@baton/service-host';
-import { writeFile } from 'node:fs/promises';
 import { join, resolve } from 'node:path';
+import { noteAdminDsn } from './admin-dsn.js';
 import { databaseError, withLoopback } from './configuration.js';
 import { SERVICES } from './services.js';
-
-/** File among the secrets that tells `npm run dsn` where the database is. */
-export const ADMIN_DSN = 'admin-dsn';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -27,7 +24,7 @@ export async function startStandalone(config: HostConfig, env: Env = process.env
     const dsns = await bootstrap({ adminDsn: database.adminDsn, secretsDir: database.secretsDir }).catch((error: unknown) => {
       throw config.DATABASE_URL === undefined ? error : databaseError(error);
     });
-    await writeFile(join(database.secretsDir, ADMIN_DSN), `${database.adminDsn}\n`, { mode: 0o600 });
+    await noteAdminDsn(database.secretsDir, database.adminDsn);
     crashPoint('start.admin-dsn-written');
     const running = await startServices({ config: { ...config, BATON_HOME: home }, env: withLoopback(env), services: SERVICES, dsnOf: (schema) => dsns[schema], name: 'standalone' });
     return {

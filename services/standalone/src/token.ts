@@ -1,14 +1,10 @@
 import { requestToken } from '@baton/access';
 import { HostConfig, readConfig } from '@baton/service-host';
-import { wantsHelp } from './help.js';
+import { endWithUsage, wantsHelp } from './help.js';
 
 /** `npm run -s token -- <partner>`: prints an access token of a demo partner of the Baton that runs here. */
 const partner = process.argv[2];
-if (partner === undefined || wantsHelp(process.argv)) {
-  const asked = partner !== undefined;
-  (asked ? process.stdout : process.stderr).write('Whose token? npm run -s token -- <partner>, e.g. rapid-response\n');
-  process.exit(asked ? 0 : 1);
-}
+if (partner === undefined || wantsHelp(process.argv)) endWithUsage('Whose token? npm run -s token -- <partner>, e.g. rapid-response\n');
 try {
   const { BATON_HOME: home, BATON_PORT: port, BATON_PUBLIC_URL: url } = readConfig(HostConfig, process.env);
   const address = url ?? `http://127.0.0.1:${port}`;

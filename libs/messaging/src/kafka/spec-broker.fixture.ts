@@ -1,8 +1,9 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { BatonEvent } from '@baton/contracts';
 import { applyTopics, planFor, type TopicPlan } from '@baton/kafka';
-import { newEventId, newId } from '@baton/kernel';
+import { newId } from '@baton/kernel';
 import { Kafka, logLevel, type KafkaConfig, type Message, type ProducerConfig } from 'kafkajs';
+import { sampleEvent } from '../spec/sample-event.js';
 import type { Received, Subscription } from '../transport.js';
 
 /** A new topic of referrals, planned like all others but for what is given. */
@@ -12,19 +13,9 @@ export async function freshTopic(brokers: string, more: Partial<TopicPlan> = {})
   return plan.topic;
 }
 
-export const event = (topic: string, key: string, version: number, data: Record<string, unknown> = { referral: key }): BatonEvent => ({
-  id: newEventId(),
-  topic,
-  key,
-  version,
-  type: 'baton.referrals.referral-accepted.v1',
-  time: new Date().toISOString(),
-  correlationId: newId(),
-  causationId: newId(),
-  data,
-});
+export { sampleEvent as event };
 
-export const versions = (topic: string, key: string, from: number, to: number): BatonEvent[] => Array.from({ length: to - from + 1 }, (_, i) => event(topic, key, from + i));
+export const versions = (topic: string, key: string, from: number, to: number): BatonEvent[] => Array.from({ length: to - from + 1 }, (_, i) => sampleEvent(topic, key, from + i));
 
 /** What was handed over. */
 export class Notes {
