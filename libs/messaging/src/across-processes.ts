@@ -6,6 +6,29 @@ const say = statement(`SELECT pg_notify(channel, '') FROM unnest($1::text[]) AS 
 
 const channelOf = (bell: Bell): string => `baton_${bell.replace('.', '_')}`;
 
+/** Between whom hints go to and fro. */
+export interface Hints {
+  /** Schemas whose outboxes are written here. */
+  readonly writes: readonly Schema[];
+  /** Schemas whose outboxes are relayed here. */
+  readonly relays: readonly Schema[];
+  /** Schemas whose events are consumed here; of use where the log is in PostgreSQL. */
+  readonly consumes: readonly Schema[];
+}
+
+/**
+ * Where several processes work on one database: what is written here is told to the others, what they wrote or appended is heard.
+ * @returns how to stop
+ */
+export async function exchangeHints(database: Database, { writes, relays, consumes }: Hints): Promise<() => Promise<void>> {
+  const silence = announceOutbox(database, writes);
+  const deafen = await hearOthers(database, { outbox: relays, log: consumes });
+  return async () => {
+    silence();
+    await deafen();
+  };
+}
+
 /**
  * Tells the other processes that something was written to these schemas' outboxes, outside of any transaction and at
  * most one message at a time: many commits become one. For processes that run commands of a service whose relay runs elsewhere.

@@ -1,10 +1,9 @@
-export { KafkaTransport, type KafkaTransportOptions } from './kafka/kafka-transport.js';
-export { announceOutbox, hearOthers } from './across-processes.js';
+export { announceOutbox, exchangeHints, hearOthers } from './across-processes.js';
 export { Consumer, consume, type ConsumerOptions, type ConsumerStatus, type Handler, type Handlers } from './consumer.js';
+export { brokersOf, eventEngine, type EventEngine, type Traveller } from './event-engine.js';
 export { eventOf, partitionOf, publisherOf, type EventRow } from './envelope.js';
 export { trimInbox } from './inbox.js';
 export { trimLog } from './log-retention.js';
-export { LogTails } from './log-tails.js';
 export { hintRelay, outboxCte, writeOutbox } from './outbox.js';
 export { countParked, discardParked, listParked, type Parked, type ParkedEvent, type ParkedKey } from './parked.js';
 export { PostgresTransport, type PostgresTransportOptions } from './postgres-transport.js';

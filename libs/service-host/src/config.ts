@@ -1,7 +1,19 @@
+import { brokersOf } from '@baton/messaging';
 import { z } from 'zod';
 
 /** A TCP port; 0 lets the system choose one. */
 const port = z.string().regex(/^\d{1,5}$/, 'must be a port number, 0 to 65535').transform(Number).refine((number) => number <= 65_535, 'must be a port number, 0 to 65535');
+
+/** The address of a PostgreSQL. */
+export const postgresUrl = z.string().regex(/^postgres(?:ql)?:\/\//, 'must be the address of a PostgreSQL, e.g. postgres://user:password@host:5432/database');
+
+const brokers = z.string().superRefine((list, context) => {
+  try {
+    brokersOf(list);
+  } catch (error) {
+    context.addIssue({ code: 'custom', message: (error as Error).message });
+  }
+});
 
 /** What every service reads from the environment; a service adds its own by `extend`. */
 export const HostConfig = z.object({
@@ -11,8 +23,9 @@ export const HostConfig = z.object({
   BATON_HOME: z.string().min(1).default('.baton'),
   /** As partners know it, where a proxy stands before Baton: `https://baton.example.nhs.uk`. */
   BATON_PUBLIC_URL: z.url({ protocol: /^https?$/, error: 'must be an address, e.g. https://baton.example.nhs.uk' }).optional(),
-  DATABASE_URL: z.string().regex(/^postgres(?:ql)?:\/\//, 'must be the address of a PostgreSQL, e.g. postgres://user:password@host:5432/database').optional(),
-  KAFKA_BROKERS: z.string().min(1).optional(),
+  DATABASE_URL: postgresUrl.optional(),
+  /** Events travel through Kafka; without it through the log in PostgreSQL. */
+  KAFKA_BROKERS: brokers.optional(),
   BATON_EGRESS_ALLOW: z.string().optional(),
   BATON_PATHWAY: z.string().min(1).optional(),
   BATON_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),

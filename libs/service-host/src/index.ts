@@ -7,6 +7,8 @@ export { FHIR_JSON, sendResource, sendText } from './fhir-reply.js';
 export { idempotencyOf, queryOf, type BatonRequest } from './fhir-request.js';
 export { fhirController, sendAnswer } from './fhir.controller.js';
 export { errorFields, openLog, type Log, type LogFields } from './log.js';
+export { runMain, say } from './main-process.js';
 export { Metrics } from './metrics.js';
+export { runAlone, startAlone } from './run-alone.js';
 export type { AuthenticatedRequest, FhirOperation, Host, Service, Worker } from './service.js';
 export { startServices, type Running, type StartOptions } from './start-services.js';

@@ -66,13 +66,17 @@ export interface Service {
   readonly modules?: (host: Host) => readonly (DynamicModule | Type)[];
   /** FHIR operations that its modules serve, for the CapabilityStatement. */
   readonly operations?: readonly FhirOperation[];
-  /** Types whose endpoints it offers in place of the service that stores them. */
-  readonly fronts?: readonly string[];
-  /** Gives its commands what they need in this process (keys, policies); also called where they are only composed (gateway). */
+  /** Types that it stores and whose endpoints the gateway offers: their writes may reach across services. */
+  readonly fronted?: readonly string[];
+  /** Services whose commands it carries out, each under that service's role (gateway). */
+  readonly composes?: readonly Service[];
+  /** It prepares the audit schema, as role `baton_audit`, and makes its partitions in time (gateway). */
+  readonly keepsAudit?: boolean;
+  /** Gives its commands what they need in this process (keys, policies); also called where they are only composed. */
   readonly equip?: (host: Pick<Host, 'home' | 'egress' | 'sealer'>) => Promise<void>;
   /** Runs once after migration and before anything is answered: load a pathway, register partners. */
   readonly prepare?: (host: Host) => Promise<void>;
-  /** Told of each refusal of a request, after its transaction was rolled back: to count what was refused. */
+  /** Told of each refusal of a request, after its transaction was rolled back: to count what was refused. Where it is only composed, `host` is that of the gateway. */
   readonly onRefused?: (host: Host, caller: Caller, refused: Refused) => Promise<void>;
 }
 

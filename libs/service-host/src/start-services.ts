@@ -1,7 +1,8 @@
+import { eventContract } from '@baton/contracts';
 import { AuditGatherer, AuditTables1700000000000, egressPolicy, issuerAddresses, localKeys, makeAuditPartitions, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
 import { PageLinks } from '@baton/fhir-store';
 import { crashPoint, systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
-import { consume, LogTails, PostgresTransport, Relay, type Consumer } from '@baton/messaging';
+import { consume, eventEngine, exchangeHints, publisherOf, Relay, type Consumer, type EventEngine } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { listenError, type HostConfig } from './config.js';
@@ -20,10 +21,14 @@ export interface StartOptions {
   readonly config: HostConfig;
   readonly env?: Readonly<Record<string, string | undefined>>;
   readonly services: readonly Service[];
-  /** DSN of each schema's own role. */
+  /** DSN of the role of each schema that these services need: their own, and `audit` where one of them keeps it. */
   readonly dsnOf: (schema: Schema) => string;
   /** Name in logs. */
   readonly name: string;
+  /** Other processes work on the same database. */
+  readonly shared?: boolean;
+  /** False: requests are answered, and no event moves and nothing is done by itself; other processes must do that. */
+  readonly works?: boolean;
   readonly clock?: Clock;
 }
 
@@ -35,9 +40,15 @@ export interface Running {
   stop(): Promise<void>;
 }
 
-interface Started {
+/** A service and what it was given. */
+interface Placed {
   readonly service: Service;
   readonly host: Host;
+  /** For what moves events: relay, group positions, handlers; it commits as the event engine demands. Few connections: each of them does one thing at a time. */
+  readonly background: Database;
+}
+
+interface Started extends Placed {
   readonly relay?: Relay;
   readonly consumer?: Consumer;
   readonly workers: readonly Worker[];
@@ -46,118 +57,139 @@ interface Started {
 /** Starts services in one process: migrate, prepare, listen to events, work, answer. */
 export async function startServices(options: StartOptions): Promise<Running> {
   const shared = await openShared(options);
-  const hosts = new Map<Service, Host>();
-  const backgrounds = new Map<Service, Database>();
-  for (const service of options.services) {
-    const background = await openBackground(options, service);
-    backgrounds.set(service, background);
-    hosts.set(service, await openHost(options, shared, service, background));
-  }
-  for (const [service, host] of hosts) {
-    await service.equip?.(host);
-    await service.prepare?.(host);
-  }
+  const placed: Placed[] = [];
+  for (const service of options.services) placed.push(await place(options, shared, service));
+  const involved = everyoneInvolved(placed);
+  for (const { service, host } of involved) await service.equip?.(host);
+  for (const { service, host } of placed) await service.prepare?.(host);
 
   // Requests are answered before the workers run; ready is who has them all.
   let readiness: readonly Pick<Worker, 'name' | 'health'>[] = [{ name: 'start', health: () => 'failing' }];
   const modules: (DynamicModule | Type)[] = [];
   const controllers: Type[] = [];
-  const fronted = new Set(options.services.flatMap(({ fronts }) => fronts ?? []));
-  for (const [service, host] of hosts) {
+  for (const { service, host } of placed) {
     modules.push(...(service.modules?.(host) ?? []));
-    controllers.push(...service.types.filter(({ type }) => !fronted.has(type)).map((rules) => fhirController(host, rules)));
+    controllers.push(...service.types.filter(({ type }) => !service.fronted?.includes(type)).map((rules) => fhirController(host, rules)));
   }
-  const [first] = hosts.values();
-  controllers.push(operationsController(first!, () => readiness));
+  const [{ host: first }] = placed as [Placed];
+  controllers.push(operationsController(first, () => readiness));
   const onRefused = async (caller: Caller, refused: Refused): Promise<void> => {
-    for (const [service, host] of hosts) await service.onRefused?.(host, caller, refused);
+    for (const { service, host } of involved) await service.onRefused?.(host, caller, refused);
   };
-  const rules = new Map(options.services.flatMap(({ types }) => types.map((each) => [each.type, each])));
-  const { app } = await httpServer(first!, { onRefused, methodsAt: (url) => offeredMethods(rules, url) }, modules, controllers);
+  const rules = new Map(involved.flatMap(({ service }) => service.types.map((each) => [each.type, each])));
+  const { app } = await httpServer(first, { onRefused, methodsAt: (url) => offeredMethods(rules, url) }, modules, controllers);
   mountDocs(app);
   await app.listen(options.config.BATON_PORT, options.config.BATON_HOST).catch((error: unknown) => {
     throw listenError(error, options.config);
   });
   shared.bound = await app.getUrl();
 
+  const unhear = options.shared ? await hearEachOther(placed, involved) : undefined;
   const started: Started[] = [];
-  for (const [service, host] of hosts) started.push(await startWork(service, host, backgrounds.get(service)!));
-  readiness = started.flatMap(({ workers }) => workers);
+  if (options.works ?? true) for (const each of placed) started.push(await startWork(each));
+  readiness = started.flatMap(readinessOf);
   watchEvents(shared.metrics, started);
-  const housekeeping = everySoOften(first!.log, [...hosts.values()].map((host) => host.database), shared.audit, options.services);
-  first!.log.info('started', { address: shared.bound, pid: process.pid });
+  const housekeeping = everySoOften(placed, shared.audit);
+  first.log.info('started', { address: shared.bound, pid: process.pid });
 
   return {
     address: shared.bound,
-    fhirBase: first!.fhirBase(),
+    fhirBase: first.fhirBase(),
     stop: async () => {
       await app.close();
       housekeeping.stop();
       await Promise.all(started.map(stopWork));
-      await Promise.all([...hosts.values()].map((host) => host.audit.drain()));
-      await Promise.all([...[...hosts.values()].map((host) => host.database), ...backgrounds.values()].map((database) => database.close()));
-      await shared.audit.close();
+      await unhear?.();
+      await Promise.all(placed.map(({ host }) => host.audit.drain()));
+      await Promise.all(placed.flatMap(({ host, background }) => [host.database.close(), background.close()]));
+      await shared.audit?.close();
     },
   };
 }
 
+/** The services of this process, and those whose commands one of them composes: these act through that one's connection, under their own role. */
+function everyoneInvolved(placed: readonly Placed[]): Pick<Placed, 'service' | 'host'>[] {
+  const here = new Set(placed.map(({ service }) => service));
+  const elsewhere = placed.flatMap(({ service, host }) => (service.composes ?? []).filter((each) => !here.has(each)).map((each) => ({ service: each, host })));
+  return [...placed, ...elsewhere];
+}
+
 interface Shared {
   bound: string;
-  readonly audit: Database;
+  readonly audit: Database | undefined;
+  readonly engine: EventEngine;
   readonly issuer: Awaited<ReturnType<typeof openIssuerKeys>>;
   readonly sealer: Sealer;
   readonly pages: PageLinks;
   readonly metrics: Metrics;
-  tails: LogTails | undefined;
 }
 
-async function openShared({ config, dsnOf }: StartOptions): Promise<Shared> {
-  const audit = await Database.open({ dsn: dsnOf('audit'), schema: 'audit', migrations: [AuditTables1700000000000], poolSize: 2 });
+async function openShared({ config, services, dsnOf }: StartOptions): Promise<Shared> {
+  const audit = services.some(({ keepsAudit }) => keepsAudit) ? await openAudit(dsnOf('audit')) : undefined;
+  return { bound: '', audit, engine: eventEngine(config.KAFKA_BROKERS), issuer: await openIssuerKeys(config.BATON_HOME), sealer: await Sealer.open(config.BATON_HOME), pages: await PageLinks.open(config.BATON_HOME), metrics: new Metrics() };
+}
+
+async function openAudit(dsn: string): Promise<Database> {
+  const audit = await Database.open({ dsn, schema: 'audit', migrations: [AuditTables1700000000000], poolSize: 2 });
   await audit.migrate();
   await makeAuditPartitions(audit);
-  return { bound: '', audit, issuer: await openIssuerKeys(config.BATON_HOME), sealer: await Sealer.open(config.BATON_HOME), pages: await PageLinks.open(config.BATON_HOME), metrics: new Metrics(), tails: undefined };
+  return audit;
 }
 
-/**
- * For what moves events: relay, group positions, handlers. It commits lazily (libs/messaging says why it may); requests, deliveries
- * and the log wait for the disk on the host's own. Few connections: each of them does one thing at a time.
- */
-const openBackground = ({ dsnOf }: StartOptions, { name }: Service): Promise<Database> => Database.open({ dsn: dsnOf(name), schema: name, poolSize: 4, commit: 'lazy' });
-
-async function openHost(options: StartOptions, shared: Shared, service: Service, background: Database): Promise<Host> {
+async function place(options: StartOptions, shared: Shared, service: Service): Promise<Placed> {
   const { config, dsnOf, env = process.env } = options;
-  const database = await Database.open({ dsn: dsnOf(service.name), schema: service.name, migrations: service.migrations });
+  const schema = service.name;
+  const background = await Database.open({ dsn: dsnOf(schema), schema, poolSize: 4, commit: shared.engine.commit });
+  const database = await Database.open({ dsn: dsnOf(schema), schema, migrations: service.migrations });
   await database.migrate();
   crashPoint('start.migrated');
-  shared.tails ??= new LogTails(background);
   const base = () => (config.BATON_PUBLIC_URL ?? shared.bound).replace(/\/$/, '');
   const fhirBase = () => `${base()}/fhir/R4`;
-  const tokens = new TokenVerifier({ issuer: () => issuerAddresses(fhirBase()).issuer, audience: fhirBase, keys: await localKeys(shared.issuer.jwks), clock: options.clock ?? systemClock });
-  return {
+  const clock = options.clock ?? systemClock;
+  const log = openLog(options.services.length > 1 ? `${options.name}.${schema}` : schema, config.BATON_LOG_LEVEL);
+  const host: Host = {
     database,
-    transport: new PostgresTransport({ database, background, schema: service.name, tails: shared.tails }),
-    tokens,
+    transport: shared.engine.transportFor({ schema, database, background, report: (says) => log.warn('the event engine', { error: says }) }),
+    tokens: new TokenVerifier({ issuer: () => issuerAddresses(fhirBase()).issuer, audience: fhirBase, keys: await localKeys(shared.issuer.jwks), clock }),
     audit: new AuditGatherer(database),
     sealer: shared.sealer,
     pages: shared.pages,
     egress: egressPolicy(env),
-    clock: options.clock ?? systemClock,
-    log: openLog(options.services.length > 1 ? `${options.name}.${service.name}` : service.name, config.BATON_LOG_LEVEL),
+    clock,
+    log,
     metrics: shared.metrics,
     home: config.BATON_HOME,
     fhirBase,
     env,
   };
+  return { service, host, background };
 }
 
-async function startWork(service: Service, host: Host, database: Database): Promise<Started> {
+/** Between processes hints spare the second that polling would take; within one the doorbells do. */
+async function hearEachOther(placed: readonly Placed[], involved: readonly Pick<Placed, 'service'>[]): Promise<() => Promise<void>> {
+  const publishers = (of: readonly Pick<Placed, 'service'>[]): Schema[] => of.filter(({ service }) => service.publishes).map(({ service }) => service.name);
+  const handled = placed.flatMap(({ service, host }) => Object.keys(service.handlers?.(host) ?? {}));
+  const consumes = [...new Set(handled.map((type) => publisherOf(eventContract(type).topic)))];
+  return exchangeHints(placed[0]!.host.database, { writes: publishers(involved), relays: publishers(placed), consumes });
+}
+
+async function startWork({ service, host, background: database }: Placed): Promise<Started> {
   const report = (held: { topic: string; key: string; version: number }) => host.log.error('an event is held back: its predecessor is missing', { event: held.topic, key: held.key, version: held.version });
   const relay = service.publishes ? new Relay({ database, schema: service.name, transport: host.transport, report }).start() : undefined;
   const handlers = service.handlers?.(host);
   const consumer = handlers ? await consume({ database, schema: service.name, transport: host.transport, group: service.name, handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
   const workers = service.workers?.(host) ?? [];
   for (const worker of workers) worker.start();
-  return { service, host, ...(relay ? { relay } : {}), ...(consumer ? { consumer } : {}), workers };
+  return { service, host, background: database, ...(relay ? { relay } : {}), ...(consumer ? { consumer } : {}), workers };
+}
+
+/** Failures in a row that are put down to a moment: a leader that changes, a connection made anew. */
+const PASSING = 3;
+
+/** What must go well for a service to be ready. A consumer or relay that keeps failing makes it red until it goes on. */
+function readinessOf({ service: { name }, relay, consumer, workers }: Started): Pick<Worker, 'name' | 'health'>[] {
+  const unlessFailing = (what: string, status: () => { readonly failing: number }): Pick<Worker, 'name' | 'health'> => ({ name: `${name}.${what}`, health: () => (status().failing > PASSING ? 'failing' : 'ok') });
+  return [...(relay ? [unlessFailing('relay', () => relay.status())] : []), ...(consumer ? [unlessFailing('consumer', () => consumer.status())] : []), ...workers];
 }
 
 async function stopWork({ host, relay, consumer, workers }: Started): Promise<void> {

@@ -16,7 +16,6 @@ import { TokenEndpoint } from './token-endpoint.service.js';
 export interface DirectoryService extends Service {
   /**
    * Makes its commands work in this process: the key by which persons are found, and where Baton may connect to.
-   * `prepare` does this too; the gateway, which runs the commands and prepares nothing, calls it by itself.
    */
   equip(host: Pick<Host, 'home' | 'egress'>): Promise<void>;
   /** Patient as it comes in a message: an NHS number that fails its check is kept, and never used. */
@@ -37,10 +36,11 @@ export function directoryService({ relink }: { readonly relink?: Relink } = {}):
     migrations: [DirectoryTables1700000000000],
     publishes: true,
     types: [patientRules({ key, relink }), relatedPersonRules, practitionerRules, practitionerRoleRules, endpointRules(() => egress), ...PATHWAY_TYPES.map(pathwayOwned)],
+    // A Patient's link to a person is consent's business too.
+    fronted: ['Patient'],
     patientFromMessage: patientRules({ key, relink, keepsInvalidNumbers: true }),
     equip,
     async prepare(host) {
-      await equip(host);
       issuerKeys.set(host.home, await openIssuerKeys(host.home));
       const { present, added, written } = await loadPathways(host.database, host.home, host.env['BATON_PATHWAY'] || EXAMPLE_PATHWAY);
       for (const { id, version } of present) host.log.info('pathway in force', { key: `${id}|${version}` });

@@ -11,26 +11,22 @@ import { messagesController, PROCESS_MESSAGE } from './messages/messages.control
 @Module({})
 class GatewayModule {}
 
-/** Types whose writes may reach across services: a Patient's link to a person is consent's business too. */
-const FRONTED = ['Patient'];
-
 /** The gateway over these services: it composes their commands, without their workers. */
 export function gateway(services: readonly Service[]): Service {
   const types = services.flatMap((service) => service.types);
+  const fronted = new Set(services.flatMap((service) => service.fronted ?? []));
   const operations = [...services.flatMap((service) => service.operations ?? []), PROCESS_MESSAGE];
   return {
     name: 'gateway',
     migrations: [GatewayTables1700000000000, MessageTables1700000000001],
     types: [],
     publishes: false,
-    fronts: FRONTED,
-    equip: async (host) => {
-      for (const service of services) await service.equip?.(host);
-    },
+    composes: services,
+    keepsAudit: true,
     modules: (host): DynamicModule[] => {
       const interactions = new Map(types.map((rules) => [rules.type, new GatewayInteractions(host, rules)]));
-      const fronted = types.filter(({ type }) => FRONTED.includes(type)).map((rules) => fhirController(host, rules, interactions.get(rules.type)));
-      return [{ module: GatewayModule, providers: [BarsErrors], controllers: [...fronted, messagesController(host, rulesForMessages(services)), gatewayController(host, types, interactions, operations)] }];
+      const fronting = types.filter(({ type }) => fronted.has(type)).map((rules) => fhirController(host, rules, interactions.get(rules.type)));
+      return [{ module: GatewayModule, providers: [BarsErrors], controllers: [...fronting, messagesController(host, rulesForMessages(services)), gatewayController(host, types, interactions, operations)] }];
     },
   };
 }

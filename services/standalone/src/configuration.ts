@@ -41,7 +41,13 @@ export function databaseError(error: unknown): unknown {
   return away ? new ConfigurationError(`DATABASE_URL: the database cannot be used (${message || code})`) : error;
 }
 
-const OWN: readonly string[] = [...Object.keys(HostConfig.shape), 'BATON_CRASH_AT', 'BATON_CHECK_EVENTS', 'BATON_KAFKA_JARS'].filter((name) => name.startsWith('BATON_'));
+/** Brokers that `KAFKA_BROKERS` names and that do not answer, in that variable's words; any other error as it is. */
+export function brokersError(error: unknown): unknown {
+  const { name = '', message } = error as Error;
+  return name.startsWith('KafkaJS') ? new ConfigurationError(`KAFKA_BROKERS: Kafka cannot be used (${message})`) : error;
+}
+
+const OWN: readonly string[] = [...Object.keys(HostConfig.shape), 'BATON_CRASH_AT', 'BATON_CHECK_EVENTS', 'BATON_KAFKA_JARS', 'BATON_WORKERS', 'BATON_AUDIT_DATABASE_URL'].filter((name) => name.startsWith('BATON_'));
 
 /** One line about variables that look like ours and are none: a misspelt one would else do nothing, silently. */
 export function unknownVariables(env: Env): string[] {
@@ -53,6 +59,6 @@ export function unknownVariables(env: Env): string[] {
 export function notices(env: Env): string[] {
   return [
     ...(withLoopback(env) === env ? [] : ['webhooks to this machine (loopback) are allowed; set BATON_EGRESS_ALLOW to decide otherwise']),
-    ...(env['KAFKA_BROKERS'] === undefined ? [] : ['KAFKA_BROKERS is set and not used yet: events run through the log in PostgreSQL']),
+    ...(env['KAFKA_BROKERS'] === undefined ? [] : [`events travel through Kafka (${env['KAFKA_BROKERS']})`]),
   ];
 }

@@ -1,7 +1,7 @@
 import { Consumer, PostgresTransport, type Parked, type ParkedKey, type Redriven } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { Host, Service } from '@baton/service-host';
-import { SERVICES } from './services.js';
+import { SERVICES } from '@baton/gateway';
 
 /** Which aggregate a service cannot go on with. */
 export type Where = Omit<ParkedKey, 'consumer'>;

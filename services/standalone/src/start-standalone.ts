@@ -1,11 +1,12 @@
 import { lockHome, makeHome, startPostgres, type EmbeddedPostgres, type Trouble } from '@baton/engines';
+import { SERVICES } from '@baton/gateway';
+import { applyTopics } from '@baton/kafka';
 import { crashPoint } from '@baton/kernel';
 import { bootstrap } from '@baton/postgres';
 import { openLog, startServices, type HostConfig, type Log, type Running } from '@baton/service-host';
 import { join, resolve } from 'node:path';
 import { noteAdminDsn } from './admin-dsn.js';
-import { databaseError, withLoopback } from './configuration.js';
-import { SERVICES } from './services.js';
+import { brokersError, databaseError, withLoopback } from './configuration.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -26,6 +27,7 @@ export async function startStandalone(config: HostConfig, env: Env = process.env
     });
     await noteAdminDsn(database.secretsDir, database.adminDsn);
     crashPoint('start.admin-dsn-written');
+    if (config.KAFKA_BROKERS !== undefined) await applyTopics(config.KAFKA_BROKERS).catch((error: unknown) => Promise.reject(brokersError(error)));
     const running = await startServices({ config: { ...config, BATON_HOME: home }, env: withLoopback(env), services: SERVICES, dsnOf: (schema) => dsns[schema], name: 'standalone' });
     return {
       ...running,

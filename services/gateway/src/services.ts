@@ -2,11 +2,11 @@ import { consent, lockForRelink, relink } from '@baton/consent';
 import { directoryService } from '@baton/directory';
 import { episodes } from '@baton/episodes';
 import { write } from '@baton/fhir-store';
-import { gateway } from '@baton/gateway';
 import { notifications } from '@baton/notifications';
 import { roleOf } from '@baton/postgres';
 import { referrals } from '@baton/referrals';
 import type { Service } from '@baton/service-host';
+import { gateway } from './gateway.module.js';
 
 /** A Patient that changes its person is the directory's business and consent's, in one transaction. */
 const directory = directoryService({
@@ -21,5 +21,8 @@ const directory = directoryService({
 
 const stored: readonly Service[] = [directory, consent, referrals, episodes, notifications];
 
+/** The gateway over all services of a Baton. */
+export const composed: Service = gateway(stored);
+
 /** Every service of a Baton, in the order in which they start: what others read comes first. */
-export const SERVICES: readonly Service[] = [...stored, gateway(stored)];
+export const SERVICES: readonly Service[] = [...stored, composed];

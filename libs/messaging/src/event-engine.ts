@@ -1,0 +1,59 @@
+import type { Database, DatabaseOptions, Schema } from '@baton/postgres';
+import { KafkaTransport } from './kafka/kafka-transport.js';
+import { LogTails } from './log-tails.js';
+import { PostgresTransport } from './postgres-transport.js';
+import type { Transport } from './transport.js';
+
+/** What one service gives for its events to travel. */
+export interface Traveller {
+  readonly schema: Schema;
+  /** Its own connection that commits durably. */
+  readonly database: Database;
+  /** Its own connection for what moves events, opened with the engine's `commit`. */
+  readonly background: Database;
+  /** Told in one sentence what goes wrong with the engine: names and codes only. */
+  readonly report: (says: string) => void;
+}
+
+/** What carries the events of a process. */
+export interface EventEngine {
+  /** In words, for whoever starts the process. */
+  readonly name: string;
+  /** How relays, consumers and group positions commit. */
+  readonly commit: NonNullable<DatabaseOptions['commit']>;
+  transportFor(traveller: Traveller): Transport;
+}
+
+/**
+ * Apache Kafka where brokers are named, else the log in PostgreSQL. Nothing outside this library asks which.
+ * @param brokers `host:port,host:port`; undefined for the log in PostgreSQL
+ */
+export const eventEngine = (brokers?: string): EventEngine => (brokers === undefined ? logInPostgres() : kafka(brokersOf(brokers)));
+
+/**
+ * The log lies in the write-ahead log of the effects: a crash that forgets an effect forgets its position too, and what moves events need not
+ * wait for the disk.
+ */
+function logInPostgres(): EventEngine {
+  let tails: LogTails | undefined;
+  return {
+    name: 'the log in PostgreSQL',
+    commit: 'lazy',
+    transportFor: ({ schema, database, background }) => new PostgresTransport({ database, background, schema, tails: (tails ??= new LogTails(background)) }),
+  };
+}
+
+/** Kafka keeps a position that the database would have forgotten, so an effect is on the disk before its position moves. */
+const kafka = (brokers: readonly string[]): EventEngine => ({
+  name: `Kafka at ${brokers.join(', ')}`,
+  commit: 'durable',
+  transportFor: ({ schema, report }) => new KafkaTransport({ brokers, schema, report }),
+});
+
+/** Addresses in a list of `host:port`, separated by commas. @throws naming what is none */
+export function brokersOf(list: string): string[] {
+  const brokers = list.split(',').map((each) => each.trim()).filter((each) => each !== '');
+  const wrong = brokers.find((each) => !/^(?:[\w.-]+|\[[\da-f:]+\]):\d{1,5}$/i.test(each));
+  if (brokers.length === 0 || wrong !== undefined) throw new Error(`must be host:port, several separated by commas${wrong === undefined ? '' : `; ${wrong} is not`}`);
+  return brokers;
+}

@@ -1,0 +1,4 @@
+import { runAlone } from '@baton/service-host';
+import { composed } from './services.js';
+
+await runAlone(composed);

@@ -1,0 +1,4 @@
+import { runAlone } from '@baton/service-host';
+import { notifications } from './notifications.module.js';
+
+await runAlone(notifications);

@@ -1,0 +1,4 @@
+import { runAlone } from '@baton/service-host';
+import { referrals } from './referrals.module.js';
+
+await runAlone(referrals);
