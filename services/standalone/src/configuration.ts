@@ -41,10 +41,10 @@ export function databaseError(error: unknown): unknown {
   return away ? new ConfigurationError(`DATABASE_URL: the database cannot be used (${message || code})`) : error;
 }
 
-/** Brokers that `KAFKA_BROKERS` names and that do not answer, in that variable's words; any other error as it is. */
-export function brokersError(error: unknown): unknown {
+/** @throws what brokers that do not answer mean, in the words of the variable that names them; any other error as it is */
+export function refuseBrokers(error: unknown): never {
   const { name = '', message } = error as Error;
-  return name.startsWith('KafkaJS') ? new ConfigurationError(`KAFKA_BROKERS: Kafka cannot be used (${message})`) : error;
+  throw name.startsWith('KafkaJS') ? new ConfigurationError(`KAFKA_BROKERS: Kafka cannot be used (${message})`) : error;
 }
 
 const OWN: readonly string[] = [...Object.keys(HostConfig.shape), 'BATON_CRASH_AT', 'BATON_CHECK_EVENTS', 'BATON_KAFKA_JARS', 'BATON_WORKERS', 'BATON_AUDIT_DATABASE_URL'].filter((name) => name.startsWith('BATON_'));

@@ -6,7 +6,7 @@ import { bootstrap } from '@baton/postgres';
 import { openLog, startServices, type HostConfig, type Log, type Running } from '@baton/service-host';
 import { join, resolve } from 'node:path';
 import { noteAdminDsn } from './admin-dsn.js';
-import { brokersError, databaseError, withLoopback } from './configuration.js';
+import { databaseError, refuseBrokers, withLoopback } from './configuration.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
 
@@ -27,7 +27,7 @@ export async function startStandalone(config: HostConfig, env: Env = process.env
     });
     await noteAdminDsn(database.secretsDir, database.adminDsn);
     crashPoint('start.admin-dsn-written');
-    if (config.KAFKA_BROKERS !== undefined) await applyTopics(config.KAFKA_BROKERS).catch((error: unknown) => Promise.reject(brokersError(error)));
+    if (config.KAFKA_BROKERS !== undefined) await applyTopics(config.KAFKA_BROKERS).catch(refuseBrokers);
     const running = await startServices({ config: { ...config, BATON_HOME: home }, env: withLoopback(env), services: SERVICES, dsnOf: (schema) => dsns[schema], name: 'standalone' });
     return {
       ...running,
