@@ -10,7 +10,8 @@ export interface ServiceProcessOptions {
   readonly main: string;
   /** Where it listens: `http://host:port`. */
   readonly address: string;
-  readonly env: Readonly<Record<string, string>>;
+  /** Its environment, asked for at each start. */
+  readonly env: () => Readonly<Record<string, string>>;
   readonly log: Log;
 }
 
@@ -69,7 +70,7 @@ export class ServiceProcess {
 
   private spawn(): ChildProcess {
     // The channel tells it when we are gone, however that came about.
-    this.child = spawn(process.execPath, [this.options.main], { env: { ...this.options.env }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.child = spawn(process.execPath, [this.options.main], { env: { ...this.options.env() }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
     return this.child;
   }
 

@@ -18,8 +18,8 @@ export interface ApartOptions {
   /** Processes of each service. */
   readonly instances: number;
   readonly env?: Env;
-  /** Variables of one service's processes besides those that all have. */
-  readonly envOf?: (service: Schema) => Readonly<Record<string, string>>;
+  /** Variables of one process besides those that all have; asked for at each start of it. */
+  readonly envOf?: (service: Schema, instance: number) => Readonly<Record<string, string>>;
 }
 
 /** A Baton whose services are processes of their own. */
@@ -63,10 +63,10 @@ async function placeProcesses({ config, instances, env = process.env, envOf, eng
   return SERVICES.flatMap((service) => {
     const { name } = service;
     const log = openLog(`apart.${name}`, config.BATON_LOG_LEVEL);
-    const own = { DATABASE_URL: dsns[name], ...(service.keepsAudit ? { BATON_AUDIT_DATABASE_URL: dsns.audit } : {}), ...envOf?.(name) };
-    return Array.from({ length: instances }, () => {
+    const own = { DATABASE_URL: dsns[name], ...(service.keepsAudit ? { BATON_AUDIT_DATABASE_URL: dsns.audit } : {}) };
+    return Array.from({ length: instances }, (_, instance) => {
       const port = String(ports.pop());
-      return new ServiceProcess({ name, main: mainOf(service), address: `http://127.0.0.1:${port}`, env: { ...common, ...own, BATON_PORT: port }, log });
+      return new ServiceProcess({ name, main: mainOf(service), address: `http://127.0.0.1:${port}`, env: () => ({ ...common, ...own, BATON_PORT: port, ...envOf?.(name, instance) }), log });
     });
   });
 }
