@@ -175,12 +175,9 @@ async function startWork({ service, host, background: database }: Placed): Promi
   return { service, host, background: database, ...(relay ? { relay } : {}), ...(consumer ? { consumer } : {}), workers };
 }
 
-/** Failures in a row that are put down to a moment: a leader that changes, a connection made anew. */
-const PASSING = 3;
-
 /** What must go well for a service to be ready. A consumer or relay that keeps failing makes it red until it goes on. */
 function readinessOf({ service: { name }, relay, consumer, workers }: Started): Pick<Worker, 'name' | 'health'>[] {
-  const unlessFailing = (what: string, status: () => { readonly failing: number }): Pick<Worker, 'name' | 'health'> => ({ name: `${name}.${what}`, health: () => (status().failing > PASSING ? 'failing' : 'ok') });
+  const unlessFailing = (what: string, status: () => { readonly failing: number }): Pick<Worker, 'name' | 'health'> => ({ name: `${name}.${what}`, health: () => (status().failing > 0 ? 'failing' : 'ok') });
   return [...(relay ? [unlessFailing('relay', () => relay.status())] : []), ...(consumer ? [unlessFailing('consumer', () => consumer.status())] : []), ...workers];
 }
 
