@@ -177,7 +177,8 @@ export function parkedController(host: Host, service: string, parking: Parking):
   return ParkedController;
 }
 
-const isUuid = (id: string): boolean => z.uuid().safeParse(id).success;
+/** Loosely: others may send events, whose ids PostgreSQL takes though no RFC does. */
+const isUuid = (id: string): boolean => z.guid().safeParse(id).success;
 
 /** An id that can be none is answered like one that is none. */
 function eventId(id: string): string {
