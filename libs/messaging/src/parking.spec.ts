@@ -1,13 +1,14 @@
 import type { BatonEvent } from '@baton/contracts';
 import { refuse } from '@baton/kernel';
 import { statement, type Tx } from '@baton/postgres';
-import { eventually } from '@baton/testing';
+import { createTestDatabase, eventually } from '@baton/testing';
 import { Consumer } from './consumer.js';
 import type { Handlers } from './judge.js';
 import { Parking } from './parking.js';
 import type { Parked } from './parked-queries.js';
 import { gate } from './spec/gate.js';
 import { ACCEPTED, recorder, TOPIC, travelling, twoServices, type TwoServices } from './spec/two-services.js';
+import { inboxTables, parkingTables } from './tables.js';
 import type { Received } from './transport.js';
 
 const V2 = ACCEPTED.replace('.v1', '.v2');
@@ -261,5 +262,20 @@ describe('What an operator does about it', () => {
     expect(await parking.retryJob(job.id)).toMatchObject({ state: 'stopped' });
     parking = new Parking({ database: services.consent, schema: 'consent', group: 'consent', handlers: { [ACCEPTED]: handler } });
     expect(await ended((await parking.startRetry({}, 'operator')).id)).toMatchObject({ state: 'done', total: 1, done: 1 });
+  });
+});
+
+describe('What was discarded before operators could restore it', () => {
+  it('is restored before all that is parked', async () => {
+    const test = await createTestDatabase();
+    const discarded = (nth: number): string => `INSERT INTO episodes.discarded (consumer, came_from, reason, discarded_at, event_id, topic, key, type, version, time, correlation_id, causation_id, data)
+      VALUES ('episodes', '0/${nth}', 'long ago', now() - interval '9 days' + interval '${nth} hours', '01920000-0000-7000-8000-00000000000${nth}', '${TOPIC}', 'a', '${ACCEPTED}', ${nth}, now(), 'c', 'c', '{}');`;
+    await test.admin(`SET ROLE baton_episodes; ${inboxTables('episodes')} SELECT setval('episodes.parked_place_seq', 10); ${discarded(1)} ${discarded(2)} ${parkingTables('episodes')} ${discarded(3)} RESET ROLE;`);
+    const database = await test.open('episodes');
+    const parking = new Parking({ database, schema: 'episodes', group: 'episodes', handlers: { [V2]: applies } });
+    for (const nth of [2, 1, 3]) await parking.restore(`01920000-0000-7000-8000-00000000000${nth}`);
+    const { events } = await parking.look({ topic: TOPIC, key: 'a' });
+    expect(events.map(({ version }) => version)).toEqual([3, 1, 2]);
+    await test.drop();
   });
 });

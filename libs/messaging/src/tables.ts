@@ -134,7 +134,8 @@ ALTER TABLE ${schema}.discarded
   ADD COLUMN discarded_by text NOT NULL DEFAULT 'unknown';
 UPDATE ${schema}.discarded d SET place = -o.nth FROM (SELECT consumer, event_id, row_number() OVER (ORDER BY discarded_at DESC) AS nth FROM ${schema}.discarded) o
   WHERE d.consumer = o.consumer AND d.event_id = o.event_id;
-ALTER TABLE ${schema}.discarded ALTER COLUMN place SET NOT NULL;
+ALTER TABLE ${schema}.discarded ALTER COLUMN place SET NOT NULL, ALTER COLUMN place SET DEFAULT -nextval('${schema}.parked_place_seq');
+COMMENT ON COLUMN ${schema}.discarded.place IS 'Where it stood among the parked; below 0, before all of them, where an earlier version of the service discarded it';
 COMMENT ON COLUMN ${schema}.parked.unreadable IS 'Why it is no event; data holds what was there. Null for events';
 CREATE TABLE ${schema}.redrive (
   id uuid PRIMARY KEY,

@@ -1,6 +1,6 @@
 import type { Pathway, PathwayPartner } from '@baton/contracts';
 import { BATON, type Violation } from '@baton/kernel';
-import { OPERATOR } from './partner-keys.service.js';
+import { OPERATOR } from './issuer.js';
 
 /** Several pathways, and several versions of one, as they stand side by side. */
 export type PathwaySet = readonly Pathway[];

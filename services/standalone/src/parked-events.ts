@@ -1,3 +1,4 @@
+import { refuse } from '@baton/kernel';
 import { Parking, type Discarded, type Parked, type ParkedFilter, type ParkedGroup, type Redriven, type Where } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { Host, Service } from '@baton/service-host';
@@ -47,10 +48,16 @@ export async function openParked(dsnOf: (schema: Schema) => string | Promise<str
     groups: () => ofAll((parking) => parking.groups()),
     discarded: () => ofAll(async (parking) => (await parking.discarded()).items),
     retry: async (service, filter) => parkingOf(service).retryAll(filter),
-    discard: async (service, where, event, reason) => parkingOf(service).discard(where, event, { reason, by: BY_COMMAND }),
-    restore: async (service, event) => parkingOf(service).restore(event),
+    discard: async (service, where, event, reason) => parkingOf(service).discard(where, eventId(event), { reason, by: BY_COMMAND }),
+    restore: async (service, event) => parkingOf(service).restore(eventId(event)),
     close: async () => void (await Promise.all(opened.map(({ database }) => database.close()))),
   };
+}
+
+/** @throws Refused `unknown` for what can be the id of no event */
+function eventId(id: string): string {
+  if (!/^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i.test(id)) throw refuse('unknown', 'event-unknown', `${id} is not the id of an event; the list shows them.`);
+  return id;
 }
 
 async function open({ name, handlers }: Service, dsn: string): Promise<{ database: Database; parking: Parking }> {

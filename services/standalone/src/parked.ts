@@ -72,10 +72,14 @@ async function carryOut(events: ParkedEvents): Promise<number> {
   return left.length === 0 ? 0 : 1;
 }
 
-const lineOf = ({ consumer, topic, key, error, attempts, firstSeen, events }: Parked): string =>
-  [`${consumer}: ${topic} ${key}, since ${firstSeen.toISOString()}, ${attempts} attempts, ${error}`, ...events.map(({ id, type, version, from }) => `  ${id} ${type} version ${version} from ${from}`)].join('\n');
+function lineOf({ consumer, topic, key, error, attempts, firstSeen, events }: Parked): string {
+  return [`${consumer}: ${topic} ${key}, since ${firstSeen.toISOString()}, ${attempts} attempts, ${error}`, ...events.map(({ id, type, version, from }) => `  ${id} ${type} version ${version} from ${from}`)].join('\n');
+}
 
-const groupLine = ({ consumer, topic, error, keys, events, oldest }: Of<ParkedGroup>): string => `${consumer}: ${topic}, ${error}: ${keys} keys, ${events} events, since ${oldest.toISOString()}`;
+function groupLine({ consumer, topic, error, keys, events, oldest }: Of<ParkedGroup>): string {
+  return `${consumer}: ${topic}, ${error}: ${keys} keys, ${events} events, since ${oldest.toISOString()}`;
+}
 
-const discardedLine = ({ consumer, topic, key, id, type, version, error, reason, discardedBy, discardedAt }: Of<Discarded>): string =>
-  `${consumer}: ${topic} ${key}, ${id} ${type} version ${version}, ${error}; discarded ${discardedAt.toISOString()} by ${discardedBy}: ${reason}`;
+function discardedLine({ consumer, topic, key, id, type, version, error, reason, discardedBy, discardedAt }: Of<Discarded>): string {
+  return `${consumer}: ${topic} ${key}, ${id} ${type} version ${version}, ${error}; discarded ${discardedAt.toISOString()} by ${discardedBy}: ${reason}`;
+}
