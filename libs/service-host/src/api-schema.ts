@@ -2,7 +2,11 @@ import { refuse } from '@baton/kernel';
 import { ApiBody, ApiResponse } from '@nestjs/swagger';
 import { z } from 'zod';
 
-const openApi = (schema: z.ZodType, io: 'input' | 'output'): object => z.toJSONSchema(schema, { target: 'openapi-3.0', io });
+/** A schema that has a name comes as a reference into definitions of its own, which mean nothing within the document: it is put there itself. */
+function openApi(schema: z.ZodType, io: 'input' | 'output'): object {
+  const { definitions, ...made } = z.toJSONSchema(schema, { target: 'openapi-3.0', io }) as { $ref?: string; definitions?: Record<string, object> };
+  return definitions?.[made.$ref?.replace('#/definitions/', '') ?? ''] ?? made;
+}
 
 /** Documents an answer of an own API; its body by the schema that describes it. */
 export const answers = (status: number, description: string, schema?: z.ZodType): MethodDecorator & ClassDecorator =>
