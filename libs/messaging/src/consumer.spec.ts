@@ -47,6 +47,30 @@ describe('A consumer', () => {
     expect(under.status()).toMatchObject({ handled: 3, duplicates: 3 });
   });
 
+  it('works off the keys of a large batch side by side, each in its order, and is through with it when all of them are', async () => {
+    const held = gate();
+    const under = consumer(async (tx, event) => {
+      if (event.key === 'slow') await held.opened;
+      await tx.query(effect, [event.key, event.version]);
+    });
+    const others = Array.from({ length: 20 }, (_, n) => `key-${n}`);
+    const events = [1, 2].flatMap((version) => ['slow', ...others].map((key) => travelling(key, version)));
+    let through = false;
+    const handled = under.handle(batchOf(...events)).then(() => (through = true));
+    await eventually(async () => {
+      const early = await effects();
+      expect(early.length).toBeGreaterThan(0);
+      expect(early.filter((name) => name.startsWith('slow'))).toEqual([]);
+    });
+    expect(through).toBe(false);
+    held.open();
+    await handled;
+    const names = await effects();
+    expect([...names].sort()).toEqual(events.map(({ key, version }) => `${key}:${version}`).sort());
+    for (const key of ['slow', ...others]) expect(names.indexOf(`${key}:1`)).toBeLessThan(names.indexOf(`${key}:2`));
+    expect(under.status()).toMatchObject({ handled: 42, duplicates: 0 });
+  });
+
   it('gives an event that comes again among fresh ones no second effect, and the fresh ones theirs', async () => {
     const [one, two, three] = [travelling('a', 1), travelling('b', 1), travelling('a', 2)];
     const begun: string[] = [];

@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { eventContract } from '@baton/contracts';
 import { crashPoint } from '@baton/kernel';
 import type { Database, Schema, Tx } from '@baton/postgres';
-import { orderKey } from './envelope.js';
+import { orderKey, partitionOf } from './envelope.js';
 import { errorClass, passes } from './failure.js';
 import { admit, isShut, type Admitted } from './inbox.js';
 import { Judge, NEWER_MAJOR, type Handlers } from './judge.js';
@@ -26,6 +26,8 @@ export interface ConsumerOptions {
   /** Events per transaction at most. */
   readonly batchSize?: number;
   readonly concurrency?: number;
+  /** Keys of a large batch are shared out to so many transactions at a time, each on a connection of its own. Default 3. */
+  readonly lanes?: number;
   /** Called when a key is parked, with the event that could not be applied: somebody must look. Ids only. */
   readonly report?: (parked: CannotApply) => void;
   /** Tries of one event before its key is parked. */
@@ -73,6 +75,8 @@ interface Done {
 class NotAllFresh extends Error {}
 
 const TRIES = 3;
+const LANES = 3;
+const EVENTS_PER_LANE = 8;
 const TRY_AGAIN_MS = 20;
 
 /** Starts to consume: each event takes effect once, in order per aggregate, with its inbox row in one transaction. */
@@ -124,8 +128,8 @@ export class Consumer {
   }
 
   /**
-   * Handles a batch in one transaction; if something in it fails, one by one, so that only the failing key is parked. What no handler
-   * can take is parked in its turn, behind what came before it.
+   * Handles a batch in a few transactions; if something in one fails, its events one by one, so that only the failing key is parked. What no
+   * handler can take is parked in its turn, behind what came before it.
    * @param life of the database in which the position behind the batch was learnt
    */
   async handle(events: readonly Received[], life?: string): Promise<void> {
@@ -142,7 +146,19 @@ export class Consumer {
     await this.flow(flowing, life);
   }
 
+  /** Keys side by side, each in its order; over when all of it is, so that the position behind the batch stands for every event before it. */
   private async flow(events: readonly Received[], life: string | undefined): Promise<void> {
+    const done = await Promise.allSettled(this.lanesOf(events).map((lane) => this.flowInLane(lane, life)));
+    done.forEach(valueOf);
+  }
+
+  /** A transaction for few events costs more than it gains. */
+  private lanesOf(events: readonly Received[]): (readonly Received[])[] {
+    const lanes = Math.min(this.options.lanes ?? LANES, Math.floor(events.length / EVENTS_PER_LANE));
+    return lanes < 2 ? [events] : [...Map.groupBy(events, ({ event }) => partitionOf(orderKey(event), lanes)).values()];
+  }
+
+  private async flowInLane(events: readonly Received[], life: string | undefined): Promise<void> {
     if (events.length === 0) return;
     try {
       await this.apply({ events, life });
