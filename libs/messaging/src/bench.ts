@@ -1,150 +1,132 @@
 import type { BatonEvent, NewEvent } from '@baton/contracts';
 import { batonActs, newEventId } from '@baton/kernel';
-import { roleOf, type Database, type Schema } from '@baton/postgres';
-import { Consumer } from './consumer.js';
+import { roleOf, type Schema } from '@baton/postgres';
+import { BenchPath, type BenchedServices } from './bench-path.js';
+import { brokersOf } from './event-engine.js';
+import { rawKafka } from './kafka/raw-kafka.js';
 import { LogAppender } from './log.js';
-import { LogTails } from './log-tails.js';
 import { writeOutbox } from './outbox.js';
-import { PostgresTransport } from './postgres-transport.js';
-import { Relay } from './relay.js';
 import { inboxTables, logTables, outboxTables, parkingTables, relayTables } from './tables.js';
 
-export interface MessagingBenchOptions {
-  /** Connections of a publishing and a consuming service whose schemas hold this library's tables. */
-  readonly referrals: Database;
-  readonly consent: Database;
+export interface MessagingBenchOptions extends BenchedServices {
   /** Events per measurement. */
-  readonly events?: number;
-  /** Groups that each consume everything. */
-  readonly groups?: number;
+  readonly events: number;
   /** Interleaved repeats; medians are given. */
-  readonly repeats?: number;
+  readonly repeats: number;
+  /** Seconds of each pace. */
+  readonly seconds: number;
 }
 
-/** Events per second, medians of interleaved repeats. */
+/** Events per second (medians of interleaved repeats), and milliseconds. */
 export interface MessagingFigures {
-  /** Floor: appends to the log in batches of 500, nothing else. */
+  /** Floors: batches of 500 appended to the log, or produced by kafkajs alone; over Kafka also consumed by kafkajs alone. */
   readonly append: number;
-  /** A backlog in the outbox carried to the log. */
+  readonly consume?: number;
+  /** A backlog in the outbox carried to the transport. */
   readonly drain: number;
-  /** A backlog carried from the outbox through the log until every group's inbox and effect are committed, per group. */
+  /** A backlog in the transport carried to inbox and effect. */
+  readonly applied: number;
+  /** A backlog carried from the outbox until inbox and effect are committed. */
   readonly endToEnd: number;
-  /** One event at a time: milliseconds from the commit of the outbox row to the commit of the effect, p50 and p99. */
-  readonly latencyMs: { readonly p50: number; readonly p99: number };
-  /** Append of one event, acknowledged: the floor of that latency. */
-  readonly appendAckMs: { readonly p50: number; readonly p99: number };
+  /** Commit of the outbox row → commit of the effect, by events a second that were asked for; `reached` is what came through. */
+  readonly paced: readonly { readonly perSecond: number; readonly reached: number; readonly p50: number; readonly p99: number }[];
 }
 
-/** DDL that the measurement needs, to be run as the role of the schema. */
+/** DDL that the measurement needs, to be run as the administrator. */
 export const messagingBenchTables = (schema: Schema): string => `SET ROLE ${roleOf(schema)}; ${outboxTables(schema)} ${relayTables(schema)} ${logTables(schema)} ${inboxTables(schema)} ${parkingTables(schema)} RESET ROLE;`;
 
+export const BENCH_TOPICS = { path: 'baton.referrals.referral', floor: 'baton.referrals.bench-floor' } as const;
+
 const TYPE = 'baton.referrals.referral-accepted.v1';
-const TOPIC = 'baton.referrals.referral';
 const BATCH = 500;
 const AGGREGATES = 200;
+const PACES = [1, 100, 1000, Infinity];
 const caller = batonActs({ requestId: 'bench', correlationId: 'bench' });
 
-/** Measures outbox, relay, log and inbox against appending alone, in one run. */
+/** Measures outbox, relay, transport and inbox against the transport alone, in one run. */
 export async function benchMessaging(options: MessagingBenchOptions): Promise<MessagingFigures> {
   const bench = new MessagingBench(options);
-  const rounds: { append: number; drain: number; endToEnd: number }[] = [];
-  for (let n = 0; n < (options.repeats ?? 5); n++) rounds.push({ append: await bench.append(), drain: await bench.drain(), endToEnd: await bench.endToEnd() });
-  const single = await bench.single();
-  return { append: median(rounds.map((r) => r.append)), drain: median(rounds.map((r) => r.drain)), endToEnd: median(rounds.map((r) => r.endToEnd)), ...single };
+  const rounds: Record<'append' | 'consume' | 'drain' | 'applied' | 'endToEnd', number>[] = [];
+  for (let n = 0; n < options.repeats; n++) rounds.push({ append: await bench.append(), consume: await bench.consume(), drain: await bench.drain(), applied: await bench.applied(), endToEnd: await bench.endToEnd() });
+  const middle = (name: keyof (typeof rounds)[number]): number => median(rounds.map((round) => round[name]));
+  const paced = [];
+  for (const pace of PACES) paced.push(await bench.paced(pace));
+  return { append: middle('append'), ...(options.brokers === undefined ? {} : { consume: middle('consume') }), drain: middle('drain'), applied: middle('applied'), endToEnd: middle('endToEnd'), paced };
 }
 
 class MessagingBench {
-  private readonly events: number;
-  private readonly groups: number;
   private readonly versions = new Map<string, number>();
 
-  constructor(private readonly options: MessagingBenchOptions) {
-    this.events = options.events ?? 10_000;
-    this.groups = options.groups ?? 1;
-  }
+  constructor(private readonly options: MessagingBenchOptions) {}
 
   async append(): Promise<number> {
-    const appender = new LogAppender(this.options.referrals, 'referrals');
-    const batches = this.batches('floor').map((batch) => batch.map(travelling));
+    const batches = this.batches('floor').map((batch) => batch.map((event) => travelling(event, BENCH_TOPICS.floor)));
+    const { brokers, referrals } = this.options;
+    if (brokers !== undefined) return this.rate(await rawKafka(brokersOf(brokers)).produce(BENCH_TOPICS.floor, batches));
+    const appender = new LogAppender(referrals, 'referrals');
     return this.perSecond(async () => {
       for (const batch of batches) await appender.append(batch);
     });
   }
 
+  /** What the floor has just produced, read again by kafkajs alone. */
+  async consume(): Promise<number> {
+    const { brokers } = this.options;
+    return brokers === undefined ? NaN : this.rate(await rawKafka(brokersOf(brokers)).consume(BENCH_TOPICS.floor, this.options.events));
+  }
+
   async drain(): Promise<number> {
     await this.fillOutbox();
-    const relay = new Relay({ database: this.options.referrals, schema: 'referrals', transport: new PostgresTransport({ database: this.options.referrals, schema: 'referrals' }) });
+    const path = new BenchPath(this.options, TYPE);
     const rate = await this.perSecond(async () => {
       let sent = 0;
-      while (sent < this.events) sent += await relay.pass();
+      while (sent < this.options.events) sent += await path.relay.pass();
     });
-    await relay.stop();
+    await path.stop();
+    return rate;
+  }
+
+  async applied(): Promise<number> {
+    const path = await BenchPath.caughtUp(this.options, TYPE);
+    await path.pause();
+    for (const batch of this.batches()) await path.publish(batch.map((event) => travelling(event, BENCH_TOPICS.path)));
+    const rate = this.rate(await path.resume(this.options.events));
+    await path.stop();
     return rate;
   }
 
   async endToEnd(): Promise<number> {
-    const path = await this.path(this.groups);
+    const path = await BenchPath.caughtUp(this.options, TYPE);
     await this.fillOutbox();
     const rate = await this.perSecond(async () => {
       path.relay.start();
-      await path.handled(this.events);
+      await path.handled(this.options.events);
     });
     await path.stop();
     return rate;
   }
 
-  async single(): Promise<Pick<MessagingFigures, 'latencyMs' | 'appendAckMs'>> {
-    const path = await this.path(1);
+  /** Commits at a steady pace, several a transaction where they come quickly; Infinity: one transaction of 20 after the other. */
+  async paced(perSecond: number): Promise<MessagingFigures['paced'][number]> {
+    const path = await BenchPath.caughtUp(this.options, TYPE);
     path.relay.start();
-    const appender = new LogAppender(this.options.referrals, 'referrals');
-    const [latency, ack]: [number[], number[]] = [[], []];
-    for (let n = 1; n <= 500; n++) {
-      const event = this.next(n);
-      await this.options.referrals.transaction((tx) => writeOutbox(tx, 'referrals', [event], caller));
-      const committed = performance.now();
-      await path.handled(n);
-      latency.push(performance.now() - committed);
-      const before = performance.now();
-      await appender.append([{ ...travelling(event), topic: 'baton.referrals.bench-floor' }]);
-      ack.push(performance.now() - before);
+    const perCommit = perSecond === Infinity ? 20 : Math.max(1, Math.round(perSecond / 100));
+    const began = performance.now();
+    let written = 0;
+    for (const ends = began + this.options.seconds * 1000; performance.now() < ends; ) {
+      const events = Array.from({ length: perCommit }, (_, n) => this.next(n, `paced-${written % AGGREGATES}`));
+      await this.options.referrals.transaction((tx) => writeOutbox(tx, 'referrals', events, caller));
+      const now = performance.now();
+      for (const { key, version } of events) path.committed(key, version, now);
+      written += perCommit;
+      const due = began + (written / perSecond) * 1000;
+      if (due > now) await new Promise((resolve) => setTimeout(resolve, due - now));
     }
+    await path.handled(written);
+    const reached = Math.round((written * 1000) / (performance.now() - began));
+    const { latencies } = path;
     await path.stop();
-    return { latencyMs: quantiles(latency), appendAckMs: quantiles(ack) };
-  }
-
-  /** Relay and consumers, which are behind nothing when this returns. */
-  private async path(groups: number): Promise<{ relay: Relay; handled: (count: number) => Promise<void>; stop: () => Promise<void> }> {
-    const tails = new LogTails(this.options.consent);
-    const publishing = new PostgresTransport({ database: this.options.referrals, schema: 'referrals', tails });
-    const consuming = new PostgresTransport({ database: this.options.consent, schema: 'consent', tails });
-    const goal = { count: Infinity, reached: (): void => undefined };
-    const consumers: Consumer[] = [];
-    const check = (): void => {
-      if (consumers.every((consumer) => consumer.status().handled - (base.get(consumer) ?? 0) >= goal.count)) goal.reached();
-    };
-    const base = new Map<Consumer, number>();
-    for (let n = 0; n < groups; n++) {
-      const handlers = { [TYPE]: async (tx: { afterCommit(hint: () => void): void }) => tx.afterCommit(() => setImmediate(check)) };
-      const consumer = new Consumer({ database: this.options.consent, schema: 'consent', transport: consuming, group: `bench-${n}`, handlers, batchSize: BATCH });
-      await consumer.join();
-      consumers.push(consumer);
-    }
-    for (const consumer of consumers) while ((await consumer.lag()).some(({ events }) => events > 0)) await new Promise((resolve) => setTimeout(resolve, 20));
-    consumers.forEach((consumer) => base.set(consumer, consumer.status().handled));
-    const relay = new Relay({ database: this.options.referrals, schema: 'referrals', transport: publishing });
-    return {
-      relay,
-      handled: (count) =>
-        new Promise((resolve) => {
-          Object.assign(goal, { count, reached: resolve });
-          check();
-        }),
-      stop: async () => {
-        await Promise.all(consumers.map((consumer) => consumer.stop()));
-        await relay.stop();
-        await Promise.all([publishing.close(), consuming.close()]);
-      },
-    };
+    return { perSecond, reached, p50: quantile(latencies, 0.5), p99: quantile(latencies, 0.99) };
   }
 
   private async fillOutbox(): Promise<void> {
@@ -152,7 +134,8 @@ class MessagingBench {
   }
 
   private batches(kind = 'bench'): NewEvent[][] {
-    return Array.from({ length: Math.ceil(this.events / BATCH) }, (_, b) => Array.from({ length: Math.min(BATCH, this.events - b * BATCH) }, (_, i) => this.next(i, kind)));
+    const { events } = this.options;
+    return Array.from({ length: Math.ceil(events / BATCH) }, (_, b) => Array.from({ length: Math.min(BATCH, events - b * BATCH) }, (_, i) => this.next(i, kind)));
   }
 
   private next(n: number, kind = 'bench'): NewEvent {
@@ -165,7 +148,11 @@ class MessagingBench {
   private async perSecond(work: () => Promise<void>): Promise<number> {
     const began = performance.now();
     await work();
-    return Math.round((this.events * 1000) / (performance.now() - began));
+    return this.rate(performance.now() - began);
+  }
+
+  private rate(ms: number): number {
+    return Math.round((this.options.events * 1000) / ms);
   }
 }
 
@@ -184,12 +171,11 @@ const thin = (key: string, version: number): Record<string, unknown> => ({
   taskref: `Task/${key}/_history/${version}`,
 });
 
-const travelling = (event: NewEvent): BatonEvent => ({ ...event, id: newEventId(), topic: TOPIC, time: new Date().toISOString(), correlationId: 'bench', causationId: 'bench' });
+const travelling = (event: NewEvent, topic: string): BatonEvent => ({ ...event, id: newEventId(), topic, time: new Date().toISOString(), correlationId: 'bench', causationId: 'bench' });
 
 const median = (values: readonly number[]): number => [...values].sort((a, b) => a - b)[Math.floor(values.length / 2)] ?? 0;
 
-function quantiles(values: readonly number[]): { p50: number; p99: number } {
+function quantile(values: readonly number[], q: number): number {
   const sorted = [...values].sort((a, b) => a - b);
-  const at = (q: number): number => Number((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0).toFixed(2));
-  return { p50: at(0.5), p99: at(0.99) };
+  return Number((sorted[Math.min(sorted.length - 1, Math.floor(sorted.length * q))] ?? 0).toFixed(2));
 }
