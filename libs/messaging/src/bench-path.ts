@@ -10,7 +10,7 @@ export interface BenchedServices {
   /** Durable connections. */
   readonly referrals: Database;
   readonly consent: Database;
-  /** Connections for what moves events, that commit as the engine demands. */
+  /** Connections for what moves events, that commit lazily. */
   readonly backgrounds: { readonly referrals: Database; readonly consent: Database };
   /** Kafka; the log in PostgreSQL if left out. */
   readonly brokers?: string;
@@ -23,6 +23,7 @@ export class BenchPath {
   readonly latencies: number[] = [];
   private readonly publishing: Transport;
   private readonly consuming: Transport;
+  private readonly applying: Database;
   private consumer: Consumer;
   private done = 0;
   private goal = { count: Infinity, reached: (): void => undefined };
@@ -31,7 +32,7 @@ export class BenchPath {
   private firstAt = 0;
 
   constructor(
-    private readonly services: BenchedServices,
+    services: BenchedServices,
     private readonly type: string,
   ) {
     const { referrals, consent, backgrounds, brokers } = services;
@@ -40,6 +41,7 @@ export class BenchPath {
     this.publishing = engine.transportFor({ schema: 'referrals', database: referrals, background: backgrounds.referrals, report });
     this.consuming = engine.transportFor({ schema: 'consent', database: consent, background: backgrounds.consent, report });
     this.relay = new Relay({ database: backgrounds.referrals, schema: 'referrals', transport: this.publishing });
+    this.applying = engine.effects === 'lazy' ? backgrounds.consent : consent;
     this.consumer = this.newConsumer();
   }
 
@@ -97,7 +99,7 @@ export class BenchPath {
       if (this.firstAt === 0) this.firstAt = performance.now();
       tx.afterCommit(() => this.tookEffect(event));
     };
-    return new Consumer({ database: this.services.backgrounds.consent, schema: 'consent', transport: this.consuming, group: 'bench', handlers: { [this.type]: handler } });
+    return new Consumer({ database: this.applying, schema: 'consent', transport: this.consuming, group: 'bench', handlers: { [this.type]: handler } });
   }
 
   private tookEffect({ key, version }: BatonEvent): void {

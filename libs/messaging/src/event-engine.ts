@@ -9,7 +9,7 @@ export interface Traveller {
   readonly schema: Schema;
   /** Its own connection that commits durably. */
   readonly database: Database;
-  /** Its own connection for what moves events, opened with the engine's `commit`. */
+  /** Its own connection for what moves events (relays, group positions); it commits lazily. */
   readonly background: Database;
   /** Told in one sentence what goes wrong with the engine: names and codes only. */
   readonly report: (says: string) => void;
@@ -19,8 +19,8 @@ export interface Traveller {
 export interface EventEngine {
   /** In words, for whoever starts the process. */
   readonly name: string;
-  /** How relays, consumers and group positions commit. */
-  readonly commit: NonNullable<DatabaseOptions['commit']>;
+  /** How consumers must commit; relays may commit lazily whatever it is, for what the database forgets of them is sent once more. */
+  readonly effects: NonNullable<DatabaseOptions['commit']>;
   transportFor(traveller: Traveller): Transport;
 }
 
@@ -30,15 +30,12 @@ export interface EventEngine {
  */
 export const eventEngine = (brokers?: string): EventEngine => (brokers === undefined ? logInPostgres() : kafka(brokersOf(brokers)));
 
-/**
- * The log lies in the write-ahead log of the effects: a crash that forgets an effect forgets its position too, and what moves events need not
- * wait for the disk.
- */
+/** The log lies in the write-ahead log of the effects: a crash that forgets an effect forgets its position too. */
 function logInPostgres(): EventEngine {
   let tails: LogTails | undefined;
   return {
     name: 'the log in PostgreSQL',
-    commit: 'lazy',
+    effects: 'lazy',
     transportFor: ({ schema, database, background }) => new PostgresTransport({ database, background, schema, tails: (tails ??= new LogTails(background)) }),
   };
 }
@@ -46,7 +43,7 @@ function logInPostgres(): EventEngine {
 /** Kafka keeps a position that the database would have forgotten, so an effect is on the disk before its position moves. */
 const kafka = (brokers: readonly string[]): EventEngine => ({
   name: `Kafka at ${brokers.join(', ')}`,
-  commit: 'durable',
+  effects: 'durable',
   transportFor: ({ schema, report }) => new KafkaTransport({ brokers, schema, report }),
 });
 

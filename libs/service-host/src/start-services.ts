@@ -46,8 +46,10 @@ export interface Running {
 interface Placed {
   readonly service: Service;
   readonly host: Host;
-  /** For what moves events: relay, group positions, handlers; it commits as the event engine demands. Few connections: each of them does one thing at a time. */
+  /** For what moves events; it commits lazily (libs/messaging says what may). Few connections: each of them does one thing at a time. */
   readonly background: Database;
+  /** By which handlers take effect. */
+  readonly effects: Database;
   /** What it could not apply, by the connection whose commits wait for the disk. */
   readonly parking?: Parking;
 }
@@ -144,7 +146,7 @@ async function openShared({ config, services, dsnOf }: StartOptions): Promise<Sh
 async function place(options: StartOptions, shared: Shared, service: Service): Promise<Placed> {
   const { config, dsnOf, env = process.env } = options;
   const schema = service.name;
-  const background = await Database.open({ dsn: dsnOf(schema), schema, poolSize: 4, commit: shared.engine.commit });
+  const background = await Database.open({ dsn: dsnOf(schema), schema, poolSize: 4, commit: 'lazy' });
   const database = await openSchema(service, dsnOf(schema));
   const base = () => (config.BATON_PUBLIC_URL ?? shared.bound).replace(/\/$/, '');
   const fhirBase = () => `${base()}/fhir/R4`;
@@ -165,7 +167,7 @@ async function place(options: StartOptions, shared: Shared, service: Service): P
     fhirBase,
     env,
   };
-  return { service, host, background };
+  return { service, host, background, effects: shared.engine.effects === 'lazy' ? background : database };
 }
 
 /** Between processes hints spare the second that polling would take; within one the doorbells do. */
@@ -176,18 +178,19 @@ async function hearEachOther(placed: readonly Placed[], involved: readonly Pick<
   return exchangeHints(placed[0]!.host.database, { writes: publishers(involved), relays: publishers(placed), consumes });
 }
 
-async function startWork({ service, host, background: database, parking }: Placed): Promise<Started> {
+async function startWork(placed: Placed): Promise<Started> {
+  const { service, host, background, effects, parking } = placed;
   const report = (held: { topic: string; key: string; version: number }) => host.log.error('an event is held back: its predecessor is missing', { event: held.topic, key: held.key, version: held.version });
-  const relay = service.publishes ? new Relay({ database, schema: service.name, transport: host.transport, report }).start() : undefined;
+  const relay = service.publishes ? new Relay({ database: background, schema: service.name, transport: host.transport, report }).start() : undefined;
   const handlers = service.handlers?.(host);
-  const consumer = handlers ? await consume({ database, schema: service.name, transport: host.transport, group: service.name, handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
+  const consumer = handlers ? await consume({ database: effects, schema: service.name, transport: host.transport, group: service.name, handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
   parking?.watchUpgrades((retried, error) => {
     for (const { key, applied } of retried) host.log.info('a key that waited for this version of the service goes on', { key, count: applied });
     if (error !== undefined) host.log.warn('it was not looked for keys that wait for this version of the service', { error });
   });
   const workers = service.workers?.(host) ?? [];
   for (const worker of workers) worker.start();
-  return { service, host, background: database, ...(parking ? { parking } : {}), ...(relay ? { relay } : {}), ...(consumer ? { consumer } : {}), workers };
+  return { ...placed, ...(relay ? { relay } : {}), ...(consumer ? { consumer } : {}), workers };
 }
 
 /** What must go well for a service to be ready. A consumer or relay that keeps failing makes it red until it goes on. */
