@@ -1,13 +1,13 @@
 import { spawn } from 'node:child_process';
 import { existsSync, openSync, readFileSync } from 'node:fs';
 import { mkdir, readFile, rm, writeFile } from 'node:fs/promises';
-import { homedir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { CACHE } from './cache.js';
 import { readPacketRules, restorePacketRules, type PacketRules } from './firewall.js';
 import { run } from './programs.js';
 
-const FOLDER = join(process.env['XDG_CACHE_HOME'] ?? join(homedir(), '.cache'), 'baton', 'docker');
+const FOLDER = join(CACHE, 'docker');
 const PID = join(FOLDER, 'pid');
 const RULES = join(FOLDER, 'packet-rules.json');
 const READY_WITHIN_MS = 30_000;

@@ -1,9 +1,9 @@
-import { mkdtemp, rm } from 'node:fs/promises';
+import { mkdir, rm } from 'node:fs/promises';
 import { createServer, type AddressInfo } from 'node:net';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { CACHE } from './cache.js';
 import type { Engine } from './engine.js';
 import type { Images } from './images.js';
 import { run, succeed } from './programs.js';
@@ -11,6 +11,7 @@ import { run, succeed } from './programs.js';
 const TREE = fileURLToPath(new URL('../../../..', import.meta.url));
 const PROJECT = 'baton-check';
 const FILES = ['docker-compose.yml', 'infra/image/compose.check.yml'];
+const HOME = join(CACHE, 'compose-home');
 const READY_WITHIN_MS = 120_000;
 
 /** Networks of Docker's own choice, where this machine is to be reached from a container. */
@@ -56,7 +57,7 @@ export class Deployment {
   /** Waits until the proxy says that all is ready. */
   async ready(): Promise<void> {
     for (const deadline = Date.now() + READY_WITHIN_MS; ; await sleep(250)) {
-      const answer = await fetch(`${this.address}/health/ready`, { signal: AbortSignal.timeout(5000) }).then(async (response) => ({ ok: response.ok, text: await response.text() }), (error: Error) => ({ ok: false, text: String(error.cause ?? error) }));
+      const answer = await fetch(`${this.address}/health/ready`, { signal: AbortSignal.timeout(5000) }).then(async (response) => ({ ok: response.ok, text: await response.text() }), (error: Error) => ({ ok: false, text: (error.cause as Error | undefined)?.message ?? error.message }));
       if (answer.ok) return;
       if (Date.now() > deadline) throw new Error(`Baton was not ready within ${READY_WITHIN_MS / 1000} s: ${answer.text}`);
     }
@@ -74,13 +75,13 @@ export class Deployment {
     }
   }
 
-  /** Copies what partners need out of the home. Remove the folder when done. */
+  /** Copies what partners need out of the home. The copy goes with the containers. */
   async place(): Promise<Place> {
-    const home = await mkdtemp(join(tmpdir(), 'baton-home-'));
     const [container] = await this.stateOf('directory');
-    await succeed('docker', ['cp', `${container}:/var/lib/baton/partners`, join(home, 'partners')], { env: this.env });
+    await mkdir(HOME, { recursive: true, mode: 0o700 });
+    await succeed('docker', ['cp', `${container}:/var/lib/baton/partners`, HOME], { env: this.env });
     const receivers = await succeed('docker', ['network', 'inspect', '--format', '{{(index .IPAM.Config 0).Gateway}}', `${PROJECT}_webhooks`], { env: this.env });
-    return { address: this.address, home, receivers };
+    return { address: this.address, home: HOME, receivers };
   }
 
   /** How the containers fare, and the last lines of each. */
@@ -92,6 +93,7 @@ export class Deployment {
 
   /** Removes the containers, their networks and their volumes. */
   async down(): Promise<void> {
+    await rm(HOME, { recursive: true, force: true });
     await this.compose(['down', '--volumes', '--remove-orphans', '--timeout', '5']);
   }
 
@@ -109,8 +111,6 @@ export class Deployment {
     return succeed(this.engine.compose[0], [...this.arguments(), ...args], { cwd: TREE, env: this.env, signal });
   }
 }
-
-export const removePlace = ({ home }: Place): Promise<void> => rm(home, { recursive: true, force: true });
 
 function freePort(): Promise<number> {
   return new Promise((resolve, reject) => {

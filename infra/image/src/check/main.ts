@@ -1,5 +1,5 @@
 import { parseArgs } from 'node:util';
-import { Deployment, removePlace, type Place } from './deployment.js';
+import { Deployment, type Place } from './deployment.js';
 import { findEngine, NoEngine, stopOurs, type Engine } from './engine.js';
 import { makeImages } from './images.js';
 import { run } from './programs.js';
@@ -50,11 +50,10 @@ async function runOn(engine: Engine): Promise<boolean> {
   const images = await makeImages(engine, stopping.signal, say);
   say(`images: ${Object.values(images).join(', ')}`);
   const deployment = await Deployment.on(engine, images);
-  let place: Place | undefined;
   let kept = false;
   try {
     await deployment.up(stopping.signal);
-    place = await deployment.place();
+    const place = await deployment.place();
     say('ok: every container is up, and Baton is ready');
     process.stdout.write(`BATON_ADDRESS=${place.address}\nBATON_HOME=${place.home}\nBATON_RECEIVERS=${place.receivers}\n`);
     if (!values['only-up']) await check(deployment, place);
@@ -64,10 +63,7 @@ async function runOn(engine: Engine): Promise<boolean> {
     process.stderr.write(`${await deployment.report()}\n`);
     throw error;
   } finally {
-    if (!kept) {
-      await deployment.down();
-      if (place) await removePlace(place);
-    }
+    if (!kept) await deployment.down();
   }
 }
 

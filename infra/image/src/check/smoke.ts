@@ -5,10 +5,17 @@ import type { Place } from './deployment.js';
 
 const SEEN_WITHIN_MS = 30_000;
 
+/** What this looks at of a resource or a Bundle of them. */
+interface Seen {
+  readonly id?: string;
+  readonly resourceType?: string;
+  readonly status?: string;
+  readonly entry?: readonly { readonly resource?: Seen }[];
+}
+
 interface Answer {
   readonly status: number;
-  // eslint-disable-next-line @typescript-eslint/no-explicit-any
-  readonly body: any;
+  readonly body: Seen | undefined;
 }
 
 /**
@@ -24,7 +31,7 @@ export async function referAndAccept({ address, home }: Place, index: number): P
   const referral = idOf(stored, 'ServiceRequest');
   const task = await until(`the charity sees the Task of ServiceRequest/${referral}`, async () => {
     const found = await charity('GET', `Task?focus=ServiceRequest/${referral}`);
-    return (found.body?.entry?.[0]?.resource?.id as string | undefined) ?? { instead: found };
+    return found.body?.entry?.[0]?.resource?.id ?? { instead: found };
   });
   const accepted = await charity('PATCH', `Task/${task}`, [{ op: 'replace', path: '/status', value: 'accepted' }], { 'content-type': 'application/json-patch+json', 'if-match': 'W/"1"' });
   expect(accepted.status === 200, 'the charity accepts', accepted);
@@ -42,13 +49,12 @@ async function partner(fhirBase: string, home: string, id: string): Promise<Part
       headers: { authorization: `Bearer ${token}`, 'content-type': 'application/fhir+json', ...headers },
       ...(body === undefined ? {} : { body: JSON.stringify(body) }),
     });
-    return { status: response.status, body: await response.json().catch(() => undefined) };
+    return { status: response.status, body: (await response.json().catch(() => undefined)) as Seen | undefined };
   };
 }
 
 function idOf(bundle: Answer, type: string): string {
-  const entries = (bundle.body?.entry ?? []) as { resource?: { resourceType?: string; id?: string } }[];
-  const id = entries.find(({ resource }) => resource?.resourceType === type)?.resource?.id;
+  const id = bundle.body?.entry?.find(({ resource }) => resource?.resourceType === type)?.resource?.id;
   expect(bundle.status === 200 && id !== undefined, 'the trust refers', bundle);
   return id!;
 }
