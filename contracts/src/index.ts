@@ -6,3 +6,4 @@ export * from './pathway.js';
 export * from './pathway-ids.js';
 export * from './relations.js';
 export * from './topics.js';
+export { publishedOpenApi } from './interfaces.js';

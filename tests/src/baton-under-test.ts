@@ -5,6 +5,7 @@ import { HostConfig, startServices, readConfig, type Running, type Service } fro
 import { SERVICES } from '@baton/gateway';
 import { withLoopback } from '@baton/standalone';
 import { createTestDatabase, type TestDatabase } from '@baton/testing';
+import { startApartBaton } from './apart-under-test.js';
 import type { Clock } from '@baton/kernel';
 import type { Schema } from '@baton/postgres';
 
@@ -14,7 +15,9 @@ export interface BatonUnderTest {
   readonly fhirBase: string;
   /** Where its keys are, those of the demo partners included. */
   readonly home: string;
-  readonly database: TestDatabase;
+  readonly database: Pick<TestDatabase, 'admin' | 'dsn'>;
+  /** What all of its processes say at `/metrics`. */
+  metrics(): Promise<string>;
   /** Stops it and starts it again on the same database and port. @param options who sleeps from then on; nobody, if left out */
   restart(options?: Pick<BatonOptions, 'asleep'>): Promise<void>;
   stop(): Promise<void>;
@@ -29,8 +32,13 @@ export interface BatonOptions {
   readonly asleep?: readonly Schema[];
 }
 
-/** Starts a Baton for a spec file; stop it in `afterAll`. */
-export async function startBaton({ pathway, env = {}, clock, asleep = [] }: BatonOptions = {}): Promise<BatonUnderTest> {
+/** `BATON_STORIES=apart`: the same stories are told to services in processes of their own, two of each, on Kafka. */
+const APART = process.env['BATON_STORIES'] === 'apart';
+
+/** Starts a Baton for a spec file, in `beforeAll`; stop it in `afterAll`. */
+export const startBaton = (options: BatonOptions = {}): Promise<BatonUnderTest> => (APART ? startApartBaton(options) : startInProcess(options));
+
+async function startInProcess({ pathway, env = {}, clock, asleep = [] }: BatonOptions): Promise<BatonUnderTest> {
   const home = await mkdtemp(join(tmpdir(), 'baton-'));
   const database = await createTestDatabase();
   const given = withLoopback({ BATON_HOME: home, BATON_PORT: '0', BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });
@@ -42,6 +50,7 @@ export async function startBaton({ pathway, env = {}, clock, asleep = [] }: Bato
     fhirBase: running.fhirBase,
     home,
     database,
+    metrics: async () => (await fetch(`${running.address}/metrics`)).text(),
     restart: async ({ asleep: sleeping = [] } = {}) => {
       const { port } = new URL(running.address);
       await running.stop();

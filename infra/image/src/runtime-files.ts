@@ -1,5 +1,7 @@
+import { OTHERWISE, routesOf } from '@baton/apart';
+import { SERVICES } from '@baton/gateway';
 import { existsSync, globSync } from 'node:fs';
-import { cp, mkdir, readFile, symlink } from 'node:fs/promises';
+import { cp, mkdir, readFile, symlink, writeFile } from 'node:fs/promises';
 import { dirname, join, relative, sep } from 'node:path';
 
 /** What `package-lock.json` says of one folder. */
@@ -14,12 +16,15 @@ interface Locked {
 /** Our packages; their specs and their sources stay behind. */
 const PACKAGES = ['contracts', 'libs/*', 'infra/*', 'services/*'];
 
+/** Which service answers what, for the proxy: `BATON_ROUTES` of its container. */
+const ROUTES = join('infra', 'proxy', 'routes.json');
+
 /** Of `infra/image` only what runs inside a container. */
 const OF_THIS_PACKAGE = ['package.json', 'dist/runtime'];
 
 /**
  * Copies what a container of Baton needs, and nothing besides, from a tree that was installed and built: our packages compiled, and of
- * `node_modules` what the lock calls neither `dev` nor `optional`: no engine, no compiler, no test.
+ * `node_modules` what the lock calls neither `dev` nor `optional`: no engine, no compiler, no test. The proxy's routes are derived and written beside it.
  * @param tree the repository, after `npm ci` and `npm run build`
  * @param out a folder that does not exist yet, or is empty
  */
@@ -33,6 +38,7 @@ export async function copyRuntimeFiles(tree: string, out: string): Promise<void>
     if (folder === join('infra', 'image')) for (const part of OF_THIS_PACKAGE) await take(join(folder, part));
     else if (existsSync(join(tree, folder, 'dist'))) await take(folder, ofOurs);
   }
+  await writeFile(join(out, ROUTES), JSON.stringify({ routes: routesOf(SERVICES), otherwise: OTHERWISE }, undefined, 1));
   for (const [path, locked] of Object.entries(packages)) {
     if (locked.link) await linkTo(out, path, locked.resolved!);
     else if (path.startsWith('node_modules/') && !locked.dev && !locked.optional && !locked.devOptional) await take(path, ofTheirs);

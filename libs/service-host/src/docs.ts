@@ -1,3 +1,4 @@
+import { publishedOpenApi } from '@baton/contracts';
 import type { NestFastifyApplication } from '@nestjs/platform-fastify';
 import { DocumentBuilder, SwaggerModule, type OpenAPIObject } from '@nestjs/swagger';
 
@@ -40,7 +41,10 @@ const REFUSED: NonNullable<Operation['responses'][string]> = {
   },
 };
 
-/** Swagger UI at `/docs`, its document at `/docs-json`. */
-export function mountDocs(app: NestFastifyApplication): void {
-  SwaggerModule.setup('docs', app, () => openApi(app));
+/**
+ * Swagger UI at `/docs`, its document at `/docs-json`: of what this application serves.
+ * @param others it speaks for services of other processes too: their contract is shown, which is that of a Baton with all of them
+ */
+export function mountDocs(app: NestFastifyApplication, others: boolean): void {
+  SwaggerModule.setup('docs', app, () => (others ? (publishedOpenApi() as unknown as OpenAPIObject) : openApi(app)));
 }

@@ -15,6 +15,9 @@ export interface MainProcess<Started extends Pick<Running, 'stop'>> {
 /** Says something to whoever started the process. */
 export const say = (line: string): void => void process.stderr.write(`${line}\n`);
 
+/** A process of ours started this one, and speaks for it. */
+const isSpokenFor = (): boolean => process.send !== undefined;
+
 const OLDEST_NODE = 24;
 
 /**
@@ -39,17 +42,25 @@ export async function runMain<Started extends Pick<Running, 'stop'>>({ name, sta
     // Each time, not once: npm passes on a signal that its whole process group (Ctrl-C, timeout) has had already.
     process.on('SIGTERM', stop);
     process.on('SIGINT', stop);
-    ready(await starting).forEach(say);
+    // Started by another process of ours, which is gone now.
+    process.on('disconnect', stop);
+    const lines = ready(await starting);
+    if (!isSpokenFor()) lines.forEach(say);
   } catch (error) {
-    say(whyNot(name, error, [ConfigurationError, DatabaseUnsuitable, ...expected]));
-    process.exit(1);
+    endBecause(name, error, expected);
   }
+}
+
+/** Ends the process with exit code 1 and what a person can act on; a stack only for what nobody foresaw. */
+export function endBecause(name: string, error: unknown, expected: MainProcess<never>['expected'] = []): never {
+  say(whyNot(name, error, [ConfigurationError, DatabaseUnsuitable, ...expected]));
+  process.exit(1);
 }
 
 async function stopInOrder(name: string, started: Pick<Running, 'stop'>): Promise<never> {
   try {
     await started.stop();
-    say(`${name} has stopped.`);
+    if (!isSpokenFor()) say(`${name} has stopped.`);
     return process.exit(0);
   } catch (error) {
     say(`${name} did not stop in order: ${String(error)}`);
@@ -57,8 +68,7 @@ async function stopInOrder(name: string, started: Pick<Running, 'stop'>): Promis
   }
 }
 
-/** What a person can act on; a stack only for what nobody foresaw. */
-function whyNot(name: string, error: unknown, expected: readonly (new (...args: never[]) => Error)[]): string {
+function whyNot(name: string, error: unknown, expected: NonNullable<MainProcess<never>['expected']>): string {
   if (!(error instanceof Error)) return `${name} could not start: ${String(error)}`;
   return expected.some((kind) => error instanceof kind) ? error.message : `${name} could not start: ${error.stack ?? error.message}`;
 }

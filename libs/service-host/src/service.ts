@@ -66,6 +66,8 @@ export interface Service {
   readonly modules?: (host: Host) => readonly (DynamicModule | Type)[];
   /** FHIR operations that its modules serve, for the CapabilityStatement. */
   readonly operations?: readonly FhirOperation[];
+  /** Addresses it answers besides its FHIR types and `/api/<name>`, as prefixes: for the proxy that stands before services. */
+  readonly routes?: readonly string[];
   /** Types that it stores and whose endpoints the gateway offers: their writes may reach across services. */
   readonly fronted?: readonly string[];
   /** Services whose commands it carries out, each under that service's role (gateway). */

@@ -1,7 +1,7 @@
 import { eventContract } from '@baton/contracts';
-import { AuditGatherer, AuditTables1700000000000, egressPolicy, issuerAddresses, localKeys, makeAuditPartitions, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
+import { AuditGatherer, egressPolicy, issuerAddresses, localKeys, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
 import { PageLinks } from '@baton/fhir-store';
-import { crashPoint, systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
+import { systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
 import { consume, eventEngine, exchangeHints, publisherOf, Relay, type Consumer, type EventEngine } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
@@ -11,6 +11,7 @@ import { httpServer } from './http-server.js';
 import { errorFields, openLog } from './log.js';
 import { watchEvents } from './event-metrics.js';
 import { Metrics } from './metrics.js';
+import { openAudit, openSchema } from './migrate.js';
 import { mountDocs } from './docs.js';
 import { offeredMethods } from './offered-methods.js';
 import { operationsController } from './operations.controller.js';
@@ -78,7 +79,7 @@ export async function startServices(options: StartOptions): Promise<Running> {
   };
   const rules = new Map(involved.flatMap(({ service }) => service.types.map((each) => [each.type, each])));
   const { app } = await httpServer(first, { onRefused, methodsAt: (url) => offeredMethods(rules, url) }, modules, controllers);
-  mountDocs(app);
+  mountDocs(app, involved.length > placed.length);
   await app.listen(options.config.BATON_PORT, options.config.BATON_HOST).catch((error: unknown) => {
     throw listenError(error, options.config);
   });
@@ -129,20 +130,11 @@ async function openShared({ config, services, dsnOf }: StartOptions): Promise<Sh
   return { bound: '', audit, engine: eventEngine(config.KAFKA_BROKERS), issuer: await openIssuerKeys(config.BATON_HOME), sealer: await Sealer.open(config.BATON_HOME), pages: await PageLinks.open(config.BATON_HOME), metrics: new Metrics() };
 }
 
-async function openAudit(dsn: string): Promise<Database> {
-  const audit = await Database.open({ dsn, schema: 'audit', migrations: [AuditTables1700000000000], poolSize: 2 });
-  await audit.migrate();
-  await makeAuditPartitions(audit);
-  return audit;
-}
-
 async function place(options: StartOptions, shared: Shared, service: Service): Promise<Placed> {
   const { config, dsnOf, env = process.env } = options;
   const schema = service.name;
   const background = await Database.open({ dsn: dsnOf(schema), schema, poolSize: 4, commit: shared.engine.commit });
-  const database = await Database.open({ dsn: dsnOf(schema), schema, migrations: service.migrations });
-  await database.migrate();
-  crashPoint('start.migrated');
+  const database = await openSchema(service, dsnOf(schema));
   const base = () => (config.BATON_PUBLIC_URL ?? shared.bound).replace(/\/$/, '');
   const fhirBase = () => `${base()}/fhir/R4`;
   const clock = options.clock ?? systemClock;

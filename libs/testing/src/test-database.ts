@@ -34,14 +34,13 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const adminDsn = databaseIn(cluster.adminDsn, name);
   const dsns = new Map(await Promise.all(SCHEMAS.map(async (schema) => [schema, await dsnFor(cluster.secretsDir, adminDsn, schema)] as const)));
   const opened: Database[] = [];
-  const pool = new Pool({ connectionString: adminDsn, max: 2, application_name: 'baton test' });
-  pool.on('error', () => undefined);
+  const { admin, close } = databaseAt(adminDsn);
   const dsn = (schema: Schema): string => dsns.get(schema)!;
   return {
     adminDsn,
     secretsDir: cluster.secretsDir,
     dsn,
-    admin: async <Row extends object>(sql: string, values: readonly unknown[] = []) => (await pool.query<Row>(sql, [...values])).rows,
+    admin,
     open: async (schema, migrations = [], more = {}) => {
       const database = await Database.open({ dsn: dsn(schema), schema, migrations, poolSize: 4, ...more });
       opened.push(database);
@@ -49,9 +48,19 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       return database;
     },
     drop: async () => {
-      await Promise.all([...opened.map((database) => database.close().catch(() => undefined)), pool.end()]);
+      await Promise.all([...opened.map((database) => database.close().catch(() => undefined)), close()]);
       await administer(cluster.adminDsn, (admin) => admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
     },
+  };
+}
+
+/** Asks a database as its administrator. */
+export function databaseAt(adminDsn: string): Pick<TestDatabase, 'admin'> & { close(): Promise<void> } {
+  const pool = new Pool({ connectionString: adminDsn, max: 2, application_name: 'baton test' });
+  pool.on('error', () => undefined);
+  return {
+    admin: async <Row extends object>(sql: string, values: readonly unknown[] = []) => (await pool.query<Row>(sql, [...values])).rows,
+    close: () => pool.end(),
   };
 }
 

@@ -38,6 +38,7 @@ export function directoryService({ relink }: { readonly relink?: Relink } = {}):
     types: [patientRules({ key, relink }), relatedPersonRules, practitionerRules, practitionerRoleRules, endpointRules(() => egress), ...PATHWAY_TYPES.map(pathwayOwned)],
     // A Patient's link to a person is consent's business too.
     fronted: ['Patient'],
+    routes: ['/oauth2', '/fhir/R4/.well-known'],
     patientFromMessage: patientRules({ key, relink, keepsInvalidNumbers: true }),
     equip,
     async prepare(host) {

@@ -9,11 +9,8 @@ const LOOPBACK = '127.0.0.0/8,::1/128';
 /** On one machine webhooks go to loopback: allowed unless somebody decides otherwise, never in production. */
 export const withLoopback = (env: Env): Env => (env['NODE_ENV'] === 'production' || env['BATON_EGRESS_ALLOW'] !== undefined ? env : { ...env, BATON_EGRESS_ALLOW: LOOPBACK });
 
-/**
- * The configuration of a whole Baton, judged before anything is started or made.
- * @throws ConfigurationError naming every wrong variable
- */
-export function readStandaloneConfig(env: Env): HostConfig {
+/** What a whole Baton reads from the environment, judged before anything is started or made. */
+export function wholeConfig(env: Env) {
   const { BATON_EGRESS_ALLOW: networks, BATON_PATHWAY: pathway } = HostConfig.shape;
   const judged = networks.superRefine((allow, context) => {
     try {
@@ -22,8 +19,11 @@ export function readStandaloneConfig(env: Env): HostConfig {
       context.addIssue({ code: 'custom', message: (error as Error).message.replace('BATON_EGRESS_ALLOW: ', '') });
     }
   });
-  return readConfig(HostConfig.extend({ BATON_EGRESS_ALLOW: judged, BATON_PATHWAY: pathway.refine(readable, 'no such file or folder, or it may not be read') }), env);
+  return HostConfig.extend({ BATON_EGRESS_ALLOW: judged, BATON_PATHWAY: pathway.refine(readable, 'no such file or folder, or it may not be read') });
 }
+
+/** @throws ConfigurationError naming every wrong variable */
+export const readStandaloneConfig = (env: Env): HostConfig => readConfig(wholeConfig(env), env);
 
 function readable(path: string | undefined): boolean {
   try {

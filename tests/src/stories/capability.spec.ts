@@ -137,7 +137,7 @@ describe('the own APIs', () => {
 
   it('tell operations how it fares', async () => {
     expect(await (await fetch(`${baton.address}/health/ready`)).json()).toEqual({ status: 'ok', failing: [] });
-    const metrics = await (await fetch(`${baton.address}/metrics`)).text();
+    const metrics = await baton.metrics();
     for (const name of ['baton_outbox_age_seconds', 'baton_publish_latency_seconds', 'baton_consumer_lag_events', 'baton_parked_keys', 'baton_unacknowledged_referrals', 'baton_deliver']) expect(metrics).toContain(name);
   });
 

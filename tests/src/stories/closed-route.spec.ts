@@ -36,7 +36,7 @@ afterAll(async () => {
 
 /** How many referrals were refused by a route for a reason, as an operator sees it. */
 async function refusals(route: string, reason: string): Promise<number> {
-  const metrics = await (await fetch(`${baton.address}/metrics`)).text();
+  const metrics = await baton.metrics();
   return Number(new RegExp(`^baton_ineligible_referrals\\{service="${SAFE_ZONES}",route="${route}",reason="${reason}"\\} (\\d+)$`, 'm').exec(metrics)?.[1] ?? 0);
 }
 

@@ -26,7 +26,7 @@ afterAll(async () => {
 
 /** Referrals nobody picked up, as an operator sees it. */
 async function unacknowledged(): Promise<number> {
-  const metrics = await (await fetch(`${baton.address}/metrics`)).text();
+  const metrics = await baton.metrics();
   return Number(/^baton_unacknowledged_referrals\{service="gm-crisis-care\.safe-zones"\} (\d+)$/m.exec(metrics)?.[1] ?? 0);
 }
 
@@ -130,7 +130,7 @@ describe('an event that a service could not apply', () => {
         return all;
       });
       expect(found).toMatchObject({ consumer: 'consent', topic, key: referral, error: 'Poison', events: [{ type: 'baton.referrals.referral-requested.v1', version: 1 }] });
-      expect(await (await fetch(`${baton.address}/metrics`)).text()).toContain('baton_parked_keys{service="consent"} 1');
+      expect(await baton.metrics()).toContain('baton_parked_keys{service="consent"} 1');
       expect((await charity.get(`ServiceRequest/${referral}`)).status).toBe(404);
       await expect(parked.retry('gateway')).rejects.toThrow('gateway listens to no events');
       expect(await parked.retry('consent')).toEqual([{ topic, key: referral, applied: 1 }]);

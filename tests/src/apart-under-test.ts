@@ -1,0 +1,49 @@
+import { fork, type ChildProcess } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { fileURLToPath } from 'node:url';
+import { databaseAt, freePort } from '@baton/testing';
+import { withLoopback } from '@baton/standalone';
+import { dsnFor, SCHEMAS, type Schema } from '@baton/postgres';
+import type { Placed, Wanted } from './apart-under-test.main.js';
+import type { BatonOptions, BatonUnderTest } from './baton-under-test.js';
+
+/** The same Baton, its services in two processes each, on engines of its own: PostgreSQL and Kafka. */
+export async function startApartBaton({ pathway, env = {}, asleep = [] }: BatonOptions): Promise<BatonUnderTest> {
+  const home = await mkdtemp(join(tmpdir(), 'baton-apart-'));
+  const port = String(await freePort());
+  const given = withLoopback({ PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BATON_CHECK_EVENTS: '1', BATON_HOME: home, BATON_PORT: port, BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });
+  const keeper = fork(fileURLToPath(new URL('./apart-under-test.main.js', import.meta.url)), { env: given as Record<string, string>, execArgv: [] });
+  const start = (sleeping: readonly Schema[]): Promise<Placed> => ask(keeper, { asleep: sleeping });
+  let placed = await start(asleep);
+  const adminDsn = (await readFile(join(home, 'secrets', 'admin-dsn'), 'utf8')).trim();
+  const dsns = new Map(await Promise.all(SCHEMAS.map(async (schema) => [schema, await dsnFor(join(home, 'secrets'), adminDsn, schema)] as const)));
+  const database = databaseAt(adminDsn);
+  return {
+    address: placed.address,
+    fhirBase: placed.fhirBase,
+    home,
+    database: { admin: database.admin, dsn: (schema) => dsns.get(schema)! },
+    metrics: async () => (await Promise.all(placed.processes.map(async (address) => (await fetch(`${address}/metrics`)).text()))).join('\n'),
+    restart: async ({ asleep: sleeping = [] } = {}) => void (placed = await start(sleeping)),
+    stop: async () => {
+      await database.close();
+      const ended = once(keeper, 'exit');
+      keeper.disconnect();
+      await ended;
+      await rm(home, { recursive: true, force: true });
+    },
+  };
+}
+
+/** Has the services started, or all of them stopped and started again. */
+async function ask(keeper: ChildProcess, wanted: Wanted): Promise<Placed> {
+  const ended = once(keeper, 'exit').then(([code, signal]) => Promise.reject(new Error(`The services did not start (${String(signal ?? code)}).`)));
+  ended.catch(() => undefined);
+  const answered = once(keeper, 'message') as Promise<[Placed]>;
+  keeper.send(wanted);
+  const [placed] = await Promise.race([answered, ended]);
+  return placed;
+}
