@@ -1,4 +1,5 @@
-import { mkdir, rm } from 'node:fs/promises';
+import { mkdir, rm, writeFile } from 'node:fs/promises';
+import { SERVICES } from '@baton/gateway';
 import { createServer, type AddressInfo } from 'node:net';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -20,10 +21,12 @@ const NETWORKS = '172.16.0.0/12,192.168.0.0/16';
 /** Where a Baton in containers is, for whoever tests it from outside. */
 export interface Place {
   readonly address: string;
-  /** A copy of its home, with the demo partners' keys. */
+  /** A copy of its home: the demo partners' keys, the passwords of the roles, and in `secrets/admin-dsn` how this machine reaches the database. */
   readonly home: string;
   /** This machine, as the containers see it: webhooks go there. */
   readonly receivers: string;
+  /** Each service itself, past the proxy. */
+  readonly processes: readonly string[];
 }
 
 /** The containers of docker-compose.yml, under a name of their own. */
@@ -67,7 +70,7 @@ export class Deployment {
   async kill(service: string): Promise<number> {
     const began = performance.now();
     const [container, { pid, restarts }] = await this.stateOf(service);
-    await succeed('docker', ['run', '--rm', '--pid', 'host', '--network', 'none', '--user', '0:0', '--no-healthcheck', this.images.BATON_IMAGE, 'node', '-e', `process.kill(${pid}, 'SIGKILL')`], { env: this.env });
+    await this.docker(['run', '--rm', '--pid', 'host', '--network', 'none', '--user', '0:0', '--no-healthcheck', this.images.BATON_IMAGE, 'node', '-e', `process.kill(${pid}, 'SIGKILL')`]);
     for (const deadline = Date.now() + READY_WITHIN_MS; ; await sleep(250)) {
       const [, now] = await this.stateOf(service);
       if (now.restarts > restarts && now.health === 'healthy') return performance.now() - began;
@@ -75,13 +78,16 @@ export class Deployment {
     }
   }
 
-  /** Copies what partners need out of the home. The copy goes with the containers. */
+  /** Where all of it is. The copy of the home goes with the containers. */
   async place(): Promise<Place> {
-    const [container] = await this.stateOf('directory');
+    const [directory] = await this.stateOf('directory');
     await mkdir(HOME, { recursive: true, mode: 0o700 });
-    await succeed('docker', ['cp', `${container}:/var/lib/baton/partners`, HOME], { env: this.env });
-    const receivers = await succeed('docker', ['network', 'inspect', '--format', '{{(index .IPAM.Config 0).Gateway}}', `${PROJECT}_webhooks`], { env: this.env });
-    return { address: this.address, home: HOME, receivers };
+    await this.docker(['cp', `${directory}:/var/lib/baton/.`, HOME]);
+    const password = await this.docker(['exec', (await this.stateOf('postgres'))[0], 'cat', '/administrator/password']);
+    await writeFile(join(HOME, 'secrets', 'admin-dsn'), `postgres://postgres:${password}@${await this.inside('postgres')}:5432/baton\n`, { mode: 0o600 });
+    const processes = await Promise.all(SERVICES.map(async ({ name }) => `http://${await this.inside(name)}:8080`));
+    const receivers = await this.docker(['network', 'inspect', '--format', '{{(index .IPAM.Config 0).Gateway}}', `${PROJECT}_webhooks`]);
+    return { address: this.address, home: HOME, receivers, processes };
   }
 
   /** How the containers fare, and the last lines of each. */
@@ -99,8 +105,17 @@ export class Deployment {
 
   private async stateOf(service: string): Promise<[container: string, state: { pid: number; restarts: number; health: string }]> {
     const container = await this.compose(['ps', '-q', service]);
-    const state = await succeed('docker', ['inspect', '--format', '{"pid":{{.State.Pid}},"restarts":{{.RestartCount}},"health":"{{.State.Health.Status}}"}', container], { env: this.env });
+    const state = await this.docker(['inspect', '--format', '{"pid":{{.State.Pid}},"restarts":{{.RestartCount}},"health":"{{.State.Health.Status}}"}', container]);
     return [container, JSON.parse(state) as { pid: number; restarts: number; health: string }];
+  }
+
+  /** Address of a container in the network of what is stored; on Linux this machine can reach it. */
+  private async inside(service: string): Promise<string> {
+    return this.docker(['inspect', '--format', `{{(index .NetworkSettings.Networks "${PROJECT}_data").IPAddress}}`, (await this.stateOf(service))[0]]);
+  }
+
+  private docker(args: readonly string[]): Promise<string> {
+    return succeed('docker', args, { env: this.env });
   }
 
   private arguments(): string[] {

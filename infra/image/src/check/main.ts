@@ -9,7 +9,7 @@ const USAGE = `Usage: npm run check:compose -- [--install] [--then command] [--k
 
 Runs docker-compose.yml for real: starts it, refers and accepts, kills containers and sees them come back, takes it down.
   --install   installs Docker from Debian's archive where it is missing (CI=true: always)
-  --then      a shell command to run against it, with BATON_ADDRESS, BATON_HOME and BATON_RECEIVERS
+  --then      a shell command to run against it, with BATON_ADDRESS, BATON_HOME, BATON_RECEIVERS, BATON_PROCESSES
   --keep      leaves it running at the end
   --only-up   starts it and leaves it running
   --down      takes down what --keep or --only-up left
@@ -30,6 +30,9 @@ for (const name of ['SIGINT', 'SIGTERM'] as const) process.on(name, () => stoppi
 const began = performance.now();
 const say = (line: string): void => void process.stderr.write(`[${((performance.now() - began) / 1000).toFixed(0).padStart(3)} s] ${line}\n`);
 
+/** What a program that tests it from outside needs to know. */
+const variablesOf = ({ address, home, receivers, processes }: Place): Record<string, string> => ({ BATON_ADDRESS: address, BATON_HOME: home, BATON_RECEIVERS: receivers, BATON_PROCESSES: processes.join(',') });
+
 async function check(deployment: Deployment, place: Place): Promise<void> {
   let young = 0;
   await referAndAccept(place, young++);
@@ -41,7 +44,7 @@ async function check(deployment: Deployment, place: Place): Promise<void> {
     say(`ok: ${service} was killed, came back healthy after ${(ms / 1000).toFixed(1)} s, and a referral is accepted`);
   }
   if (values.then === undefined) return;
-  const { code } = await run('sh', ['-c', values.then], { shown: true, signal: stopping.signal, env: { BATON_ADDRESS: place.address, BATON_HOME: place.home, BATON_RECEIVERS: place.receivers } });
+  const { code } = await run('sh', ['-c', values.then], { shown: true, signal: stopping.signal, env: variablesOf(place) });
   if (code !== 0) throw new Error(`${values.then} ended with ${code ?? 'a signal'}`);
 }
 
@@ -55,7 +58,7 @@ async function runOn(engine: Engine): Promise<boolean> {
     await deployment.up(stopping.signal);
     const place = await deployment.place();
     say('ok: every container is up, and Baton is ready');
-    process.stdout.write(`BATON_ADDRESS=${place.address}\nBATON_HOME=${place.home}\nBATON_RECEIVERS=${place.receivers}\n`);
+    for (const [name, value] of Object.entries(variablesOf(place))) process.stdout.write(`${name}=${value}\n`);
     if (!values['only-up']) await check(deployment, place);
     stopping.signal.throwIfAborted();
     return (kept = values.keep || values['only-up']);
