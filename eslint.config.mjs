@@ -47,7 +47,7 @@ export default tseslint.config(
   },
   { files: ['libs/postgres/**/*.ts', 'libs/testing/**/*.ts', 'infra/engines/**/*.ts'], rules: restrict('pg', 'pg-connection-string', 'typeorm') },
   { files: ['libs/messaging/**/*.ts', 'infra/kafka/**/*.ts'], rules: restrict('kafkajs') },
-  { files: ['libs/access/src/egress*.ts', 'services/notifications/**/*.ts', 'tests/**/*.ts'], rules: restrict('undici') },
+  { files: ['libs/access/src/egress*.ts', 'services/notifications/**/*.ts', 'infra/proxy/**/*.ts', 'tests/**/*.ts'], rules: restrict('undici') },
   { files: ['libs/fhir-store/**/*.ts', 'contracts/src/relations.ts', ...tests, 'services/consent/src/consent.tables.ts'], rules: { 'no-restricted-syntax': 'off' } },
   { files: tests, rules: { '@typescript-eslint/no-restricted-imports': 'off', '@typescript-eslint/no-unsafe-assignment': 'off', '@typescript-eslint/no-unsafe-member-access': 'off', '@typescript-eslint/no-unsafe-argument': 'off', '@typescript-eslint/no-unsafe-return': 'off', '@typescript-eslint/no-unsafe-call': 'off', '@typescript-eslint/unbound-method': 'off' } },
 );
