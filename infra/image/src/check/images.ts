@@ -1,4 +1,5 @@
 import { createHash } from 'node:crypto';
+import { globSync } from 'node:fs';
 import { chmod, cp, mkdir, mkdtemp, readdir, readFile, rm, symlink } from 'node:fs/promises';
 import { createRequire } from 'node:module';
 import { tmpdir } from 'node:os';
@@ -39,12 +40,28 @@ export async function makeImages(engine: Engine, signal: AbortSignal, say: (line
     await cp(jars, join(folder, 'jars'), { recursive: true });
     await chmod(join(folder, 'jars'), 0o755);
   });
-  await inScratch(async (files) => {
-    await copyRuntimeFiles(TREE, files);
-    await docker(['build', '-q', '--network', 'none', '-f', DOCKERFILE, '--target', 'prebuilt', '--build-arg', `NODE_IMAGE=${node}`, '-t', BATON, files]);
-  });
-  await docker(['image', 'prune', '-f']);
-  return { BATON_IMAGE: BATON, POSTGRES_IMAGE: postgres, KAFKA_IMAGE: kafka };
+  const baton = `baton-check/baton:${hashOf(node, ...(await textsOf(RUNTIME)))}`;
+  if (!(await isThere(engine, baton))) {
+    await inScratch(async (files) => {
+      await copyRuntimeFiles(TREE, files);
+      await docker(['build', '-q', '--network', 'none', '-f', DOCKERFILE, '--target', 'prebuilt', '--build-arg', `NODE_IMAGE=${node}`, '-t', baton, files]);
+    });
+  }
+  await forgetOthers(engine, [debian, node, postgres, kafka, baton]);
+  return { BATON_IMAGE: baton, POSTGRES_IMAGE: postgres, KAFKA_IMAGE: kafka };
+}
+
+/** What decides what the image holds; of `node_modules` the lock says it. */
+const RUNTIME = ['package-lock.json', 'infra/image/Dockerfile', '{contracts,libs/*,infra/*,services/*}/dist/**/*.js', 'contracts/**/*.json'];
+
+const textsOf = (patterns: readonly string[]): Promise<string[]> =>
+  Promise.all(globSync([...patterns], { cwd: TREE, exclude: ['**/node_modules/**'] }).sort().map(async (file) => `${file}\n${await readFile(join(TREE, file), 'utf8')}`));
+
+/** Removes images that earlier runs made of what has changed since. */
+async function forgetOthers(engine: Engine, used: readonly string[]): Promise<void> {
+  const { out } = await run('docker', ['images', '--format', '{{.Repository}}:{{.Tag}}', '--filter', 'reference=baton-check/*'], { env: engine.env });
+  const others = out.split('\n').filter((image) => image !== '' && !used.includes(image));
+  if (others.length > 0) await run('docker', ['rmi', ...others], { env: engine.env });
 }
 
 type Docker = (args: readonly string[], options?: RunOptions) => Promise<string>;

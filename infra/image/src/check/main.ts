@@ -44,7 +44,9 @@ async function check(deployment: Deployment, place: Place): Promise<void> {
     say(`ok: ${service} was killed, came back healthy after ${(ms / 1000).toFixed(1)} s, and a referral is accepted`);
   }
   if (values.then === undefined) return;
-  const { code } = await run('sh', ['-c', values.then], { shown: true, signal: stopping.signal, env: variablesOf(place) });
+  // What came back may have another address.
+  const now = await deployment.place();
+  const { code } = await run('sh', ['-c', values.then], { shown: true, signal: stopping.signal, env: variablesOf(now) });
   if (code !== 0) throw new Error(`${values.then} ended with ${code ?? 'a signal'}`);
 }
 
@@ -63,7 +65,7 @@ async function runOn(engine: Engine): Promise<boolean> {
     stopping.signal.throwIfAborted();
     return (kept = values.keep || values['only-up']);
   } catch (error) {
-    process.stderr.write(`${await deployment.report()}\n`);
+    if (!stopping.signal.aborted) process.stderr.write(`${await deployment.report()}\n`);
     throw error;
   } finally {
     if (!kept) await deployment.down();
@@ -86,6 +88,10 @@ async function main(): Promise<void> {
 try {
   await main();
 } catch (error) {
+  if (stopping.signal.aborted) {
+    say('it was asked to stop; everything is taken down');
+    process.exit(130);
+  }
   if (!(error instanceof NoEngine)) throw error;
   await stopOurs();
   process.stderr.write(`docker-compose.yml was NOT checked. ${error.message}\n`);
