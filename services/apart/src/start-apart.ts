@@ -73,8 +73,9 @@ async function placeProcesses({ config, instances, env = process.env, envOf, eng
 
 const mainOf = ({ name }: Service): string => fileURLToPath(import.meta.resolve(`@baton/${name}/main`));
 
-const frontOf = (processes: readonly ServiceProcess[], { BATON_HOST: host }: HostConfig, port: number): Promise<Proxy> => {
+const frontOf = (processes: readonly ServiceProcess[], { BATON_HOST: host, BATON_LOG_LEVEL: level }: HostConfig, port: number): Promise<Proxy> => {
   const upstreams: Record<string, string[]> = {};
   for (const { name, address } of processes) (upstreams[name] ??= []).push(address);
-  return startProxy({ host, port, routes: routesOf(SERVICES), upstreams, otherwise: OTHERWISE });
+  const log = openLog('apart.proxy', level);
+  return startProxy({ host, port, routes: routesOf(SERVICES), upstreams, otherwise: OTHERWISE, report: ({ says, group, address, error }) => log.warn(says, { key: group, ...(address === undefined ? {} : { address }), ...(error === undefined ? {} : { error }) }) });
 };

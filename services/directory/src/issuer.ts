@@ -19,6 +19,9 @@ export interface Client {
   readonly suspended: boolean;
 }
 
+/** Client id of the operator that is there from the first start on. No partner may be called so. */
+export const OPERATOR = 'operator';
+
 /** Error codes of RFC 6749 §5.2 that this endpoint gives. */
 export type OAuthError = 'invalid_request' | 'invalid_client' | 'unsupported_grant_type' | 'invalid_scope';
 

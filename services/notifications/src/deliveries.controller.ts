@@ -1,9 +1,9 @@
 import { requirePermission, type Sealer } from '@baton/access';
 import { refuse } from '@baton/kernel';
 import type { Database } from '@baton/postgres';
-import { type AuthenticatedRequest } from '@baton/service-host';
+import { answers, readInput, type AuthenticatedRequest } from '@baton/service-host';
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { listDeliveries, readDelivery, redriveSubscription, resend, type Delivery } from './deliveries.service.js';
 import { DeliveryPage, DeliveryView, PageQuery, Redriven, SecretShown } from './deliveries.schema.js';
@@ -16,9 +16,6 @@ export class DeliveriesParts {
     readonly sealer: Sealer,
   ) {}
 }
-
-const answers = (status: number, description: string, schema?: z.ZodType) =>
-  ApiResponse({ status, description, ...(schema ? { schema: z.toJSONSchema(schema, { target: 'openapi-3.0' }) as object } : {}) });
 
 /** Notifications' own API: signing secrets, and what became of deliveries. Everybody sees and moves only what is their own. */
 @ApiTags('notifications')
@@ -49,7 +46,7 @@ export class DeliveriesController {
   @answers(200, 'A page of deliveries.', DeliveryPage)
   async list(@Req() request: AuthenticatedRequest, @Query() query: Record<string, unknown>): Promise<{ deliveries: Delivery[] }> {
     requirePermission(request.caller, 'Subscription', 'search');
-    return { deliveries: await listDeliveries(this.parts.db, request.caller, read(PageQuery, query)) };
+    return { deliveries: await listDeliveries(this.parts.db, request.caller, readInput(PageQuery, query)) };
   }
 
   @Get('deliveries/:id')
@@ -78,12 +75,6 @@ export class DeliveriesController {
     requirePermission(request.caller, 'Subscription', 'update');
     return redriveSubscription(this.parts.db, request.caller, id);
   }
-}
-
-function read<Schema extends z.ZodType>(schema: Schema, input: unknown): z.infer<Schema> {
-  const result = schema.safeParse(input);
-  if (result.success) return result.data;
-  throw refuse('malformed', 'parameter-malformed', result.error.issues.map((issue) => `${issue.path.join('.')}: ${issue.message}`).join('; '));
 }
 
 /** An id that can be none is answered like one that is none. */

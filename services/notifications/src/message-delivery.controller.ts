@@ -1,9 +1,9 @@
 import { requirePermission } from '@baton/access';
 import { refuse } from '@baton/kernel';
 import type { Database } from '@baton/postgres';
-import { type AuthenticatedRequest } from '@baton/service-host';
+import { answers, type AuthenticatedRequest } from '@baton/service-host';
 import { Controller, Get, HttpCode, Inject, Param, Post, Query, Req } from '@nestjs/common';
-import { ApiBearerAuth, ApiOperation, ApiQuery, ApiResponse, ApiTags } from '@nestjs/swagger';
+import { ApiBearerAuth, ApiOperation, ApiQuery, ApiTags } from '@nestjs/swagger';
 import { z } from 'zod';
 import { messagesTo, resendMessage } from './message-delivery.store.js';
 
@@ -43,7 +43,7 @@ export class MessageDeliveryController {
   @ApiOperation({ summary: 'Messages to you about referrals that you sent as messages, newest first.' })
   @ApiQuery({ name: 'state', required: false, enum: State.options })
   @ApiQuery({ name: 'limit', required: false, description: '1 to 200, default 50' })
-  @ApiResponse({ status: 200, description: 'A page of messages.', schema: z.toJSONSchema(MessagePage, { target: 'openapi-3.0' }) as object })
+  @answers(200, 'A page of messages.', MessagePage)
   async list(@Req() request: AuthenticatedRequest, @Query() query: Record<string, unknown>): Promise<z.infer<typeof MessagePage>> {
     requirePermission(request.caller, 'ServiceRequest', 'read');
     const asked = Asked.safeParse(query);
@@ -63,7 +63,7 @@ export class MessageDeliveryController {
   @Post(':id/resend')
   @HttpCode(202)
   @ApiOperation({ summary: 'Send a message again, under the same id, rendered as it may be now.' })
-  @ApiResponse({ status: 202, description: 'Queued again.' })
+  @answers(202, 'Queued again.')
   async again(@Req() request: AuthenticatedRequest, @Param('id') id: string): Promise<{ id: string; state: string }> {
     requirePermission(request.caller, 'ServiceRequest', 'update');
     const found = z.uuid().safeParse(id).success && (await resendMessage(this.api.db, request.caller.partner, id));
