@@ -24,14 +24,20 @@ const KEPT = 20_000;
 export function run(file: string, args: readonly string[], { env = {}, cwd, timeoutMs = TEN_MINUTES, signal, shown = false }: RunOptions = {}): Promise<Ran> {
   return new Promise((resolve) => {
     let [out, said] = ['', ''];
-    const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, timeout: timeoutMs, signal, stdio: ['ignore', shown ? 'inherit' : 'pipe', shown ? 'inherit' : 'pipe'] });
+    const child = spawn(file, args, { cwd, env: { ...process.env, ...env }, signal, stdio: ['ignore', shown ? 'inherit' : 'pipe', shown ? 'inherit' : 'pipe'] });
+    // Not by the option of spawn, whose timer goes on where the program is not found.
+    const late = setTimeout(() => child.kill('SIGKILL'), timeoutMs);
+    const end = (ran: Ran): void => {
+      clearTimeout(late);
+      resolve(ran);
+    };
     child.stdout?.on('data', (chunk: Buffer) => {
       out += chunk.toString();
       said = (said + chunk.toString()).slice(-KEPT);
     });
     child.stderr?.on('data', (chunk: Buffer) => (said = (said + chunk.toString()).slice(-KEPT)));
-    child.on('error', (error) => resolve({ code: undefined, out, said: said || error.message }));
-    child.on('close', (code) => resolve({ code: code ?? undefined, out, said }));
+    child.on('error', (error) => end({ code: undefined, out, said: said || error.message }));
+    child.on('close', (code) => end({ code: code ?? undefined, out, said }));
   });
 }
 
