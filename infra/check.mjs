@@ -6,7 +6,7 @@ const steps = [
   ['project graph', 'nx', ['graph', '--file=.nx/graph.json']],
   ['lint and boundaries', 'eslint', ['.', '--max-warnings', '0', '--cache', '--cache-location', '.nx/cache/eslint']],
   ['boundaries bite', 'node', ['infra/boundaries/check.mjs']],
-  ['import cycles', 'depcruise', ['contracts/src', 'libs', 'infra/engines/src', 'infra/kafka/src', 'infra/proxy/src', 'services', 'tests/src', '--config', '.dependency-cruiser.cjs']],
+  ['import cycles', 'depcruise', ['contracts/src', 'libs', 'infra/engines/src', 'infra/image/src', 'infra/kafka/src', 'infra/proxy/src', 'services', 'tests/src', '--config', '.dependency-cruiser.cjs']],
   ['generated files', 'node', ['infra/generate.mjs', '--check']],
 ];
 

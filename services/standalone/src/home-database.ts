@@ -33,7 +33,7 @@ export async function openHomeDatabase(home: string, { DATABASE_URL, BATON_LOG_L
     const dsns = await bootstrap(server).catch((error: unknown) => {
       throw DATABASE_URL === undefined ? error : databaseError(error);
     });
-    await noteAdminDsn(server.secretsDir, server.adminDsn);
+    await noteAdminDsn(server.secretsDir, DATABASE_URL === undefined ? server.adminDsn : withoutLogin(server.adminDsn));
     crashPoint('start.admin-dsn-written');
     return { dsns, close: () => server.stop() };
   } catch (error) {
@@ -41,6 +41,9 @@ export async function openHomeDatabase(home: string, { DATABASE_URL, BATON_LOG_L
     throw error;
   }
 }
+
+/** The password of a database that is not ours is not ours to keep either: where it is, is all that commands beside Baton need. */
+const withoutLogin = (dsn: string): string => dsn.replace(/^(\w+:\/\/)[^@/?]*@/, '$1');
 
 /** Whoever is on call reads in Baton's own log that the database ended, how, and when it was back; the rest is in its `postgres.log`. */
 async function embedded(home: string, name: string, level: HostConfig['BATON_LOG_LEVEL']): Promise<Server> {

@@ -1,0 +1,1 @@
+export { copyRuntimeFiles } from './runtime-files.js';
