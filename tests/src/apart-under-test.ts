@@ -15,7 +15,7 @@ export async function startApartBaton({ pathway, env = {}, asleep = [] }: BatonO
   const home = await mkdtemp(join(tmpdir(), 'baton-apart-'));
   const port = String(await freePort());
   const given = withLoopback({ PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BATON_CHECK_EVENTS: '1', BATON_HOME: home, BATON_PORT: port, BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });
-  const keeper = fork(fileURLToPath(new URL('./apart-under-test.main.js', import.meta.url)), { env: given as Record<string, string>, execArgv: [] });
+  const keeper = fork(fileURLToPath(new URL('./apart-under-test.main.js', import.meta.url)), { env: given, execArgv: [] });
   const start = (sleeping: readonly Schema[]): Promise<Placed> => ask(keeper, { asleep: sleeping });
   let placed = await start(asleep);
   const adminDsn = (await readFile(join(home, 'secrets', 'admin-dsn'), 'utf8')).trim();

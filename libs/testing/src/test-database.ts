@@ -34,13 +34,13 @@ export async function createTestDatabase(): Promise<TestDatabase> {
   const adminDsn = databaseIn(cluster.adminDsn, name);
   const dsns = new Map(await Promise.all(SCHEMAS.map(async (schema) => [schema, await dsnFor(cluster.secretsDir, adminDsn, schema)] as const)));
   const opened: Database[] = [];
-  const { admin, close } = databaseAt(adminDsn);
+  const direct = databaseAt(adminDsn);
   const dsn = (schema: Schema): string => dsns.get(schema)!;
   return {
     adminDsn,
     secretsDir: cluster.secretsDir,
     dsn,
-    admin,
+    admin: (sql, values) => direct.admin(sql, values),
     open: async (schema, migrations = [], more = {}) => {
       const database = await Database.open({ dsn: dsn(schema), schema, migrations, poolSize: 4, ...more });
       opened.push(database);
@@ -48,14 +48,14 @@ export async function createTestDatabase(): Promise<TestDatabase> {
       return database;
     },
     drop: async () => {
-      await Promise.all([...opened.map((database) => database.close().catch(() => undefined)), close()]);
+      await Promise.all([...opened.map((database) => database.close().catch(() => undefined)), direct.close()]);
       await administer(cluster.adminDsn, (admin) => admin.query(`DROP DATABASE IF EXISTS ${name} WITH (FORCE)`));
     },
   };
 }
 
 /** Asks a database as its administrator. */
-export function databaseAt(adminDsn: string): Pick<TestDatabase, 'admin'> & { close(): Promise<void> } {
+export function databaseAt(adminDsn: string): Pick<TestDatabase, 'admin'> & { readonly close: () => Promise<void> } {
   const pool = new Pool({ connectionString: adminDsn, max: 2, application_name: 'baton test' });
   pool.on('error', () => undefined);
   return {

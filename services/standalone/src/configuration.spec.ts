@@ -13,10 +13,10 @@ describe('the configuration of a whole Baton', () => {
     expect(() => readStandaloneConfig({ BATON_EGRESS_ALLOW: '127.0.0.0/8', NODE_ENV: 'production' })).toThrow(/BATON_EGRESS_ALLOW: .* production refuses/);
   });
 
-  it('says what is allowed without being asked for, and what is asked for and not done', () => {
+  it('says what is allowed without being asked for, and by what events travel if not by the log', () => {
     expect(notices({})).toEqual([expect.stringContaining('loopback')]);
     expect(notices({ BATON_EGRESS_ALLOW: '10.0.0.0/8' })).toEqual([]);
-    expect(notices({ NODE_ENV: 'production', KAFKA_BROKERS: 'broker:9092' })).toEqual([expect.stringContaining('KAFKA_BROKERS is set and not used yet')]);
+    expect(notices({ NODE_ENV: 'production', KAFKA_BROKERS: 'broker:9092' })).toEqual([expect.stringContaining('events travel through Kafka (broker:9092)')]);
   });
 
   it('says which variables do nothing, and is silent about those that are known', () => {

@@ -21,7 +21,7 @@ export function rawKafka(brokers: readonly string[]): RawKafka {
       const producer = kafka.producer({ createPartitioner: () => ({ message, partitionMetadata }) => kafkaPartitionOf(message.key as string, partitionMetadata.length), allowAutoTopicCreation: false, idempotent: false });
       await producer.connect();
       const began = performance.now();
-      for (const batch of batches) await producer.sendBatch({ acks: -1, compression: 0 as CompressionTypes.None, topicMessages: [{ topic, messages: batch.map(messageOf) }] });
+      for (const batch of batches) await producer.sendBatch({ acks: -1, compression: 0, topicMessages: [{ topic, messages: batch.map(messageOf) }] });
       const took = performance.now() - began;
       await producer.disconnect();
       return took;
