@@ -1,6 +1,5 @@
 import type { BatonEvent } from '@baton/contracts';
 import { newId } from '@baton/kernel';
-import type { CompressionTypes } from 'kafkajs';
 import { kafkaClient } from './client.js';
 import { messageOf } from './message.js';
 import { kafkaPartitionOf } from './murmur2.js';
