@@ -8,7 +8,7 @@ import { databaseAt, freePort } from '@baton/testing';
 import { withLoopback } from '@baton/standalone';
 import { dsnFor, SCHEMAS, type Schema } from '@baton/postgres';
 import type { Placed, Wanted } from './apart-under-test.main.js';
-import type { BatonOptions, BatonUnderTest } from './baton-under-test.js';
+import type { BatonOptions, BatonUnderTest } from './under-test.js';
 
 /** The same Baton, its services in two processes each, on engines of its own: PostgreSQL and Kafka. */
 export async function startApartBaton({ pathway, env = {}, asleep = [] }: BatonOptions): Promise<BatonUnderTest> {
