@@ -8,6 +8,7 @@ import { admit, isShut, type Admitted } from './inbox.js';
 import { Judge, NEWER_MAJOR, type Handlers } from './judge.js';
 import { park, shutKey, type Failure } from './parked.js';
 import { Parking } from './parking.js';
+import type { Stretch } from './replay-job.js';
 import type { Lag, MemberStatus, Received, Subscribed, Transport } from './transport.js';
 
 export interface ConsumerOptions {
@@ -103,14 +104,32 @@ export class Consumer {
   }
 
   async join(): Promise<void> {
-    const { group, transport, handlers, topics, batchSize = 200, concurrency = 1 } = this.options;
+    const { group, transport, batchSize = 200, concurrency = 1 } = this.options;
     this.membership = await transport.subscribe({
       group,
-      topics: topics ?? [...new Set(Object.keys(handlers).map((type) => eventContract(type).topic))],
+      topics: this.topics,
       handle: (batch, life) => this.handle(batch, life),
       batchSize,
       concurrency,
     });
+  }
+
+  private get topics(): readonly string[] {
+    return this.options.topics ?? [...new Set(Object.keys(this.options.handlers).map((type) => eventContract(type).topic))];
+  }
+
+  /**
+   * Takes again what was published in a stretch of time, beside its group, whose positions stay: for a database that was brought back from
+   * a backup, say. What the inbox knows is left out; so it must remember longer than the transport.
+   * @param onRead told how many events were read again, batch by batch
+   * @returns when all is taken @throws what passes by itself: start it again
+   */
+  async replay({ since, until }: Stretch, onRead: (events: number) => void = () => undefined): Promise<void> {
+    const handle = async (batch: readonly Received[]): Promise<void> => {
+      await this.handle(batch);
+      onRead(batch.length);
+    };
+    await this.options.transport.replay({ topics: this.topics, since, ...(until ? { until } : {}), handle });
   }
 
   status(): ConsumerStatus {

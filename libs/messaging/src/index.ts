@@ -13,6 +13,8 @@ export { parkingMigration } from './parking.migration.js';
 export { Parking, type ParkingOptions } from './parking.js';
 export { PostgresTransport, type PostgresTransportOptions } from './postgres-transport.js';
 export { type RetryJob } from './redrive-job.js';
+export { type Replay } from './replay-job.js';
+export { Replays } from './replays.js';
 export { type Redriven } from './redrive.js';
 export { Relay, type HeldBack, type RelayOptions, type RelayStatus } from './relay.js';
 export { inboxTables, logTables, outboxTables, parkingTables, PARTITIONS, relayTables } from './tables.js';

@@ -153,7 +153,22 @@ CREATE TABLE ${schema}.redrive (
   beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
   ended_at timestamptz
 ) WITH (fillfactor = 50);
-COMMENT ON TABLE ${schema}.redrive IS 'Retries of parked keys: how far each is. One that neither ended nor gave a sign of life lately has died and may be started again';`;
+COMMENT ON TABLE ${schema}.redrive IS 'Retries of parked keys: how far each is. One that neither ended nor gave a sign of life lately has died and may be started again';
+CREATE TABLE ${schema}.replay (
+  id uuid PRIMARY KEY,
+  consumer text NOT NULL,
+  since timestamptz NOT NULL,
+  until timestamptz,
+  started_by text NOT NULL,
+  read integer NOT NULL DEFAULT 0,
+  applied integer NOT NULL DEFAULT 0,
+  parked integer NOT NULL DEFAULT 0,
+  last_error text,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at timestamptz
+) WITH (fillfactor = 50);
+COMMENT ON TABLE ${schema}.replay IS 'Stretches of time that the consumer took again beside its group';`;
 
 /** Topics a service publishes, by contract. */
 const topicsOf = (schema: Schema): string[] => [...new Set(EVENTS.map((event) => event.topic))].filter((topic) => publisherOf(topic) === schema);

@@ -1,11 +1,12 @@
-import { auditOf, requireOperator, writeAudit, type Audited } from '@baton/access';
-import { refuse, type Caller } from '@baton/kernel';
-import type { Alongside, Parked, ParkedFilter, Parking, RetryJob } from '@baton/messaging';
+import { requireOperator, type Audited } from '@baton/access';
+import { refuse } from '@baton/kernel';
+import type { Parked, ParkedFilter, Parking, RetryJob } from '@baton/messaging';
 import { Body, Controller, Get, HttpCode, Param, Post, Query, Req, Res, type Type } from '@nestjs/common';
 import { ApiBearerAuth, ApiOperation, ApiParam, ApiQuery, ApiTags } from '@nestjs/swagger';
 import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { answers, readInput, takes } from './api-schema.js';
+import { OperatorsActions } from './operators-actions.js';
 import {
   cursorOf,
   DiscardedPage,
@@ -27,22 +28,6 @@ import type { AuthenticatedRequest, Host } from './service.js';
 
 /** Events of one key that are shown at most. */
 const EVENTS_AT_MOST = 200;
-
-/** What an operator does with parked events, each with its audit entry: reads before they are answered, changes in their own transaction. */
-class OperatorsActions {
-  constructor(private readonly host: Pick<Host, 'audit'>) {}
-
-  /** @param did what, with topic, key and ids; no content */
-  async read<T>(caller: Caller, did: string, find: () => Promise<T>, about: (found: T) => Partial<Audited> = () => ({})): Promise<T> {
-    const found = await find();
-    await this.host.audit.record([auditOf(caller, { interaction: 'operate', query: did, ...about(found) })]);
-    return found;
-  }
-
-  changes(caller: Caller, did: string): Alongside {
-    return (tx) => writeAudit(tx, [auditOf(caller, { interaction: 'operate', query: did })]);
-  }
-}
 
 const filterText = (filter: ParkedFilter): string =>
   Object.entries(filter)

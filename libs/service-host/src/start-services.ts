@@ -2,7 +2,7 @@ import { eventContract } from '@baton/contracts';
 import { AuditGatherer, egressPolicy, issuerAddresses, localKeys, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
 import { PageLinks } from '@baton/fhir-store';
 import { systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
-import { consume, eventEngine, exchangeHints, Parking, publisherOf, Relay, type Consumer, type EventEngine } from '@baton/messaging';
+import { consume, eventEngine, exchangeHints, Parking, publisherOf, Relay, Replays, type Consumer, type EventEngine } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { listenError, type HostConfig } from './config.js';
@@ -16,6 +16,7 @@ import { mountDocs } from './docs.js';
 import { offeredMethods } from './offered-methods.js';
 import { operationsController } from './operations.controller.js';
 import { parkedController } from './parked.controller.js';
+import { replaysController } from './replays.controller.js';
 import type { Host, Service, Worker } from './service.js';
 import { everySoOften } from './housekeeping.js';
 
@@ -51,7 +52,8 @@ interface Placed {
   /** By which handlers take effect. */
   readonly effects: Database;
   /** What it could not apply, by the connection whose commits wait for the disk. */
-  readonly parking?: Parking;
+  /** Where it listens to events. */
+  readonly operations?: { readonly parking: Parking; readonly replays: Replays };
 }
 
 interface Started extends Placed {
@@ -68,14 +70,14 @@ export async function startServices(options: StartOptions): Promise<Running> {
   const involved = everyoneInvolved(seated);
   for (const { service, host } of involved) await service.equip?.(host);
   for (const { service, host } of seated) await service.prepare?.(host);
-  const placed = seated.map(withParking);
+  const placed = seated.map(withOperations);
 
   // Requests are answered before the workers run; ready is who has them all.
   let readiness: readonly Pick<Worker, 'name' | 'health'>[] = [{ name: 'start', health: () => 'failing' }];
   const modules: (DynamicModule | Type)[] = [];
   const controllers: Type[] = [];
-  for (const { service, host, parking } of placed) {
-    if (parking) controllers.push(parkedController(host, service.name, parking));
+  for (const { service, host, operations } of placed) {
+    if (operations) controllers.push(parkedController(host, service.name, operations.parking), replaysController(host, service.name, operations.replays));
     modules.push(...(service.modules?.(host) ?? []));
     controllers.push(...service.types.filter(({ type }) => !service.fronted?.includes(type)).map((rules) => fhirController(host, rules)));
   }
@@ -106,7 +108,8 @@ export async function startServices(options: StartOptions): Promise<Running> {
     stop: async () => {
       await app.close();
       housekeeping.stop();
-      await Promise.all([...started.map(stopWork), ...placed.map(({ parking }) => parking?.stop())]);
+      await Promise.all([...started.map(stopWork), ...placed.map(({ operations }) => operations?.parking.stop())]);
+      await Promise.all(placed.map(({ operations }) => operations?.replays.stop()));
       await unhear?.();
       await Promise.all(placed.map(({ host }) => host.audit.drain()));
       await Promise.all(placed.flatMap(({ host, background }) => [host.database.close(), background.close()]));
@@ -115,10 +118,13 @@ export async function startServices(options: StartOptions): Promise<Running> {
   };
 }
 
-function withParking(placed: Placed): Placed {
-  const { service, host: { database } } = placed;
+/** What an operator can do about a service's events, on durable connections. */
+function withOperations(placed: Placed): Placed {
+  const { service, host: { database, transport } } = placed;
   const handlers = service.handlers?.(placed.host);
-  return handlers ? { ...placed, parking: new Parking({ database, schema: service.name, group: service.name, handlers }) } : placed;
+  if (!handlers) return placed;
+  const options = { database, schema: service.name, group: service.name, handlers, transport };
+  return { ...placed, operations: { parking: new Parking(options), replays: new Replays(options) } };
 }
 
 /** The services of this process, and those whose commands one of them composes: these act through that one's connection, under their own role. */
@@ -179,12 +185,12 @@ async function hearEachOther(placed: readonly Placed[], involved: readonly Pick<
 }
 
 async function startWork(placed: Placed): Promise<Started> {
-  const { service, host, background, effects, parking } = placed;
+  const { service, host, background, effects, operations } = placed;
   const report = (held: { topic: string; key: string; version: number }) => host.log.error('an event is held back: its predecessor is missing', { event: held.topic, key: held.key, version: held.version });
   const relay = service.publishes ? new Relay({ database: background, schema: service.name, transport: host.transport, report }).start() : undefined;
   const handlers = service.handlers?.(host);
   const consumer = handlers ? await consume({ database: effects, schema: service.name, transport: host.transport, group: service.name, handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
-  parking?.watchUpgrades((retried, error) => {
+  operations?.parking.watchUpgrades((retried, error) => {
     for (const { key, applied } of retried) host.log.info('a key that waited for this version of the service goes on', { key, count: applied });
     if (error !== undefined) host.log.warn('it was not looked for keys that wait for this version of the service', { error });
   });

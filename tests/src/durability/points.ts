@@ -68,6 +68,8 @@ export const EXEMPT: Readonly<Record<string, string>> = {
   'delivery.lanes-swept': 'Reached once a minute, by a statement that only removes lanes in which nothing waits.',
   'delivery.lane-freed': 'Reached only when an event is queued in the instant in which its lane is given back; a lane that is held when its worker dies is taken over, as after delivery.leased.',
   'outbox.announced': 'Reached only where services run as processes of their own; a hint that is lost costs a second.',
+  'replay.begun': 'Only notes that a stretch of time is to be taken again; it is begun anew by hand, and what took effect is left out (replays.spec.ts).',
+  'replay.progress-noted': 'Only notes how far a replay is; one whose process died says so and is begun anew by hand.',
   'issuer.client-suspended': 'No partner and no route leads here yet: an operator suspends a client by hand.',
   'keys.file-replaced': 'Reached only when keys are replaced by hand, while Baton does not run.',
   'referrals.unacknowledged-written': 'Due minutes after a referral at the earliest; it is one transaction like those killed at tx.* and write.*, and what is due is looked for again at each start.',

@@ -144,6 +144,8 @@ describe('an operator', () => {
     ['GET', 'discarded'],
     ['GET', 'discarded/x'],
     ['POST', 'discarded/x/restore'],
+    ['POST', 'replays'],
+    ['GET', 'replays/x'],
   ];
 
   it.each(ROUTES)('is nobody without a token, and no partner is one: %s %s', async (method, path) => {
@@ -162,6 +164,16 @@ describe('an operator', () => {
   ])('is no partner: %s %s of the FHIR interface is refused', async (method, path) => {
     const answer = await operator.send(method, path, method === 'GET' ? undefined : { resourceType: 'Bundle', type: 'transaction' });
     expect([answer.status, answer.body.issue[0].code]).toEqual(path === 'AuditEvent' ? [404, 'not-supported'] : [403, 'forbidden']);
+  });
+
+  it('lets one service take again what was published in a stretch of time, without a second effect', async () => {
+    const begun = await post('replays', { since: new Date(Date.now() - 3_600_000).toISOString() });
+    expect([begun.status, begun.body.startedBy]).toEqual([202, 'operator']);
+    const { body } = await inTheEnd(begun.headers.get('location')!);
+    expect(body).toMatchObject({ state: 'done', applied: 0, parked: 0 });
+    expect(body.read).toBeGreaterThan(0);
+    for (const wrong of [{}, { since: 'yesterday' }, { since: '2026-01-02T00:00:00Z', until: '2026-01-01T00:00:00Z' }, { since: '2026-01-02T00:00:00Z', from: 1 }]) expect(rule(await post('replays', wrong))).toEqual([400, 'OperationOutcome', 'parameter-malformed']);
+    expect(rule(await get('replays/00000000-0000-4000-8000-000000000000'))).toEqual([404, 'OperationOutcome', 'replay-unknown']);
   });
 
   it('sees parked events of each service that listens, and nothing of those partners call their own', async () => {

@@ -1,0 +1,107 @@
+import { crashPoint, newId } from '@baton/kernel';
+import type { Database, Reader, Schema } from '@baton/postgres';
+import type { Consumer } from './consumer.js';
+import type { Alongside } from './discarded.js';
+import { errorClass } from './failure.js';
+import { perSchema } from './per-schema.js';
+
+/** What was published in a stretch of time, taken again by one consumer, and how far that is. */
+export interface Replay {
+  readonly id: string;
+  /** Of this moment on, and before that one; what was there when it began, if left out. */
+  readonly since: Date;
+  readonly until?: Date;
+  readonly startedBy: string;
+  /** Events that were read again; of those, events that took effect now, and events that were parked now. What took effect before is left out. */
+  readonly read: number;
+  readonly applied: number;
+  readonly parked: number;
+  /** Class of the failure that ended it. */
+  readonly lastError?: string;
+  readonly startedAt: Date;
+  readonly endedAt?: Date;
+  /** `stopped`: it failed, or its process ended before it was through. It may be started again. */
+  readonly state: 'running' | 'done' | 'stopped';
+}
+
+export interface Stretch {
+  readonly since: Date;
+  readonly until?: Date | undefined;
+}
+
+const BEAT_MS = 1_000;
+const DEAD_AFTER_MS = 10_000;
+const REMEMBERED = '30 days';
+
+const begin = perSchema(
+  (schema) => `WITH forgotten AS (DELETE FROM ${schema}.replay WHERE started_at < statement_timestamp() - interval '${REMEMBERED}')
+    INSERT INTO ${schema}.replay (id, consumer, since, until, started_by) VALUES ($1::uuid, $2::text, $3::timestamptz, $4::timestamptz, $5::text)`,
+);
+
+const progress = perSchema(
+  (schema) => `UPDATE ${schema}.replay SET read = $2::int, applied = $3::int, parked = $4::int, last_error = $5::text, beat_at = clock_timestamp(),
+    ended_at = CASE WHEN $6::boolean THEN clock_timestamp() END WHERE id = $1::uuid`,
+);
+
+const find = perSchema(
+  (schema) => `SELECT id, since, until, started_by AS "startedBy", read, applied, parked, last_error AS "lastError", started_at AS "startedAt", ended_at AS "endedAt",
+    CASE WHEN ended_at IS NULL AND beat_at > clock_timestamp() - interval '${DEAD_AFTER_MS} ms' THEN 'running' WHEN ended_at IS NOT NULL AND last_error IS NULL THEN 'done' ELSE 'stopped' END AS state
+    FROM ${schema}.replay WHERE consumer = $1::text AND id = $2::uuid`,
+);
+
+interface Row extends Omit<Replay, 'until' | 'lastError' | 'endedAt'> {
+  readonly until: Date | null;
+  readonly lastError: string | null;
+  readonly endedAt: Date | null;
+}
+
+/** A replay of this or another process. */
+export async function findReplay(reader: Reader, schema: Schema, consumer: string, id: string): Promise<Replay | undefined> {
+  const [row] = await reader.query<Row>(find(schema), [consumer, id]);
+  if (!row) return undefined;
+  const { until, lastError, endedAt, ...rest } = row;
+  return { ...rest, ...(until ? { until } : {}), ...(lastError === null ? {} : { lastError }), ...(endedAt ? { endedAt } : {}) };
+}
+
+/**
+ * Takes a stretch of time again in the background of this process, beside the consumer's group, whose positions stay; notes each second how
+ * far it is.
+ */
+export class ReplayJob {
+  readonly id = newId();
+  private read = 0;
+
+  /** @param consumer takes the events; nobody else may use it meanwhile, for what it counts is told as progress */
+  constructor(
+    private readonly database: Database,
+    private readonly schema: Schema,
+    private readonly consumer: Consumer,
+  ) {}
+
+  /** Notes what is to be done; nothing is done yet. */
+  async begin(group: string, { since, until }: Stretch, by: string, alongside?: Alongside): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      await tx.query(begin(this.schema), [this.id, group, since, until ?? null, by]);
+      crashPoint('replay.begun');
+      await alongside?.(tx);
+    });
+  }
+
+  /** Never rejects. */
+  async run(stretch: Stretch): Promise<void> {
+    const beat = setInterval(() => void this.note(false).catch(() => undefined), BEAT_MS);
+    beat.unref();
+    const failure = await this.consumer.replay(stretch, (events) => (this.read += events)).then(
+      () => undefined,
+      (error: unknown) => errorClass(error),
+    );
+    clearInterval(beat);
+    await this.note(true, failure).catch(() => undefined);
+  }
+
+  private async note(ended: boolean, failure?: string): Promise<void> {
+    const { handled, parked } = this.consumer.status();
+    await this.database.query(progress(this.schema), [this.id, this.read, handled, parked, failure ?? null, ended]);
+    crashPoint('replay.progress-noted');
+  }
+}

@@ -1,0 +1,38 @@
+import { refuse } from '@baton/kernel';
+import { Consumer, type ConsumerOptions } from './consumer.js';
+import type { Alongside } from './discarded.js';
+import { findReplay, ReplayJob, type Replay, type Stretch } from './replay-job.js';
+
+/** Replays of one consumer. Its group reads on meanwhile; what both get takes effect once. */
+export class Replays {
+  private readonly running = new Set<Promise<void>>();
+
+  /** @param options those of the consumer, with a durable connection */
+  constructor(private readonly options: ConsumerOptions) {}
+
+  /** Begins to take a stretch of time again, in the background of this process. */
+  async start(stretch: Stretch, by: string, alongside?: Alongside): Promise<Replay> {
+    const { database, schema, group } = this.options;
+    const job = new ReplayJob(database, schema, new Consumer(this.options));
+    await job.begin(group, stretch, by, alongside);
+    const run = job.run(stretch);
+    this.running.add(run);
+    void run.finally(() => this.running.delete(run));
+    return this.look(job.id);
+  }
+
+  /** How far a replay is, whichever process does it. @throws Refused `unknown` */
+  async look(id: string): Promise<Replay> {
+    const { database, schema, group } = this.options;
+    return (await findReplay(database, schema, group, id)) ?? notThere();
+  }
+
+  /** Waits for those of this process, which end when their transport is closed. */
+  async stop(): Promise<void> {
+    await Promise.all(this.running);
+  }
+}
+
+function notThere(): never {
+  throw refuse('unknown', 'replay-unknown', 'There is no such replay.');
+}
