@@ -22,7 +22,7 @@ export interface AuditEntry {
   readonly owners?: readonly string[];
   readonly requestId: string;
   readonly correlationId: string;
-  /** A search as it was asked, type and parameters. */
+  /** A search as it was asked, type and parameters; what an operator did. */
   readonly query?: string;
   /** Purpose of use, where one was declared (`BTG`). */
   readonly purpose?: string;
@@ -42,7 +42,9 @@ export type AuditInteraction =
   | 'operation'
   | 'deliver'
   | 'refuse'
-  | 'token';
+  | 'token'
+  /** An operator did something, or opened a message; `query` says what. */
+  | 'operate';
 
 export type AuditOutcome = 'success' | 'refused' | 'failed';
 

@@ -1,6 +1,6 @@
 import fc from 'fast-check';
 import type { Caller, Refused } from '@baton/kernel';
-import { grantsOf, intersect, mayOperate, OPERATE, parseScope, permits, requireOperator, requirePermission, scopesOf, type Interaction } from './scopes.js';
+import { grantsOf, intersect, mayOperate, OPERATE, OPERATE_CONTENT, parseScope, permits, requireOperator, requirePartner, requirePermission, scopesOf, type Interaction } from './scopes.js';
 
 const callerWith = (...scopes: string[]): Caller => ({ partner: 'safe-zones', client: 'safe-zones', scopes, requestId: 'r', correlationId: 'c' });
 
@@ -10,7 +10,7 @@ const TYPES = ['Patient', 'ServiceRequest', 'Task', 'Flag'];
 const letters = fc.subarray([...'cruds'], { minLength: 1 }).map((some) => some.join(''));
 const scope = fc.oneof(
   fc.tuple(fc.constantFrom('*', ...TYPES), letters).map(([type, some]) => `system/${type}.${some}`),
-  fc.constant(OPERATE),
+  fc.constantFrom(OPERATE, OPERATE_CONTENT),
 );
 const scopes = fc.array(scope, { maxLength: 6 });
 
@@ -61,6 +61,14 @@ describe('scopes', () => {
     expect(scopesOf(grantsOf(['system/Task.u', OPERATE, 'system/Flag.s', 'system/Task.cr']))).toEqual(['system/Flag.s', 'system/Task.cru', OPERATE]);
   });
 
+  it('whoever may open messages may operate, not the other way round; neither is a partner by that', () => {
+    expect(scopesOf(grantsOf([OPERATE_CONTENT]))).toEqual([OPERATE, OPERATE_CONTENT]);
+    expect(() => requireOperator(callerWith(OPERATE_CONTENT), 'content')).not.toThrow();
+    expect(refusal(() => requireOperator(callerWith(OPERATE), 'content'))).toMatchObject({ kind: 'forbidden', violations: [{ rule: 'scope-missing' }] });
+    expect(refusal(() => requirePartner(callerWith(OPERATE, OPERATE_CONTENT)))).toMatchObject({ kind: 'forbidden', violations: [{ rule: 'scope-missing' }] });
+    expect(() => requirePartner(callerWith('system/Task.r'))).not.toThrow();
+  });
+
   it('Baton itself may do everything', () => {
     for (const interaction of INTERACTIONS) expect(permits(callerWith('*'), 'Anything', interaction)).toBe(true);
     expect(mayOperate(callerWith('*'))).toBe(true);
@@ -96,7 +104,7 @@ describe('scopes', () => {
 function allowed(some: readonly string[]): string[] {
   const caller = callerWith(...some);
   const pairs = [...TYPES, 'Unheard'].flatMap((type) => INTERACTIONS.filter((interaction) => permits(caller, type, interaction)).map((interaction) => `${type} ${interaction}`));
-  return mayOperate(caller) ? [...pairs, OPERATE] : pairs;
+  return [...pairs, ...(mayOperate(caller) ? [OPERATE] : []), ...(mayOperate(caller, 'content') ? [OPERATE_CONTENT] : [])];
 }
 
 function refusal(act: () => void): Refused {

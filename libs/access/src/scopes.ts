@@ -15,8 +15,11 @@ export type Interaction =
   | 'search'
   | 'history-type';
 
-/** Leave to use the operators' APIs; not part of SMART. */
+/** Leave to use the operators' APIs, which show ids and codes; not part of SMART. */
 export const OPERATE = 'baton/operate';
+
+/** The same, and to open what messages say. */
+export const OPERATE_CONTENT = 'baton/operate-content';
 
 /** What Baton itself holds (`batonActs`). No scope of SMART: asked for or granted to a client it means nothing. */
 const EVERYTHING = '*';
@@ -41,6 +44,8 @@ export interface Grants {
   readonly any: string;
   readonly types: ReadonlyMap<string, string>;
   readonly operate: boolean;
+  /** Never without `operate`. */
+  readonly content: boolean;
 }
 
 /**
@@ -49,16 +54,16 @@ export interface Grants {
  */
 export function grantsOf(scopes: readonly string[]): Grants {
   let any = '';
-  let operate = false;
+  const content = scopes.includes(OPERATE_CONTENT);
+  const operate = content || scopes.includes(OPERATE);
   const types = new Map<string, string>();
   for (const scope of scopes) {
-    if (scope === OPERATE) operate = true;
     const read = parseScope(scope);
     if (!read) continue;
     if (read.type === '*') any = union(any, read.letters);
     else types.set(read.type, union(types.get(read.type) ?? '', read.letters));
   }
-  return tidy({ any, types, operate });
+  return tidy({ any, types, operate, content });
 }
 
 /** One SMART scope, or undefined where it is none that Baton offers. `letters` is non-empty and in order. */
@@ -71,14 +76,14 @@ export function parseScope(scope: string): { readonly type: string; readonly let
 /** Scopes in their one canonical form: a scope per type, letters in order, types by name, the wildcard first. */
 export function scopesOf(grants: Grants): string[] {
   const byType = [...grants.types].sort(([a], [b]) => (a < b ? -1 : 1)).map(([type, letters]) => `system/${type}.${letters}`);
-  return [...(grants.any ? [`system/*.${grants.any}`] : []), ...byType, ...(grants.operate ? [OPERATE] : [])];
+  return [...(grants.any ? [`system/*.${grants.any}`] : []), ...byType, ...(grants.operate ? [OPERATE] : []), ...(grants.content ? [OPERATE_CONTENT] : [])];
 }
 
 /** What both allow: of a wildcard and a type, the type's share. */
 export function intersect(a: Grants, b: Grants): Grants {
   const types = new Map<string, string>();
   for (const type of new Set([...a.types.keys(), ...b.types.keys()])) types.set(type, shared(lettersFor(a, type), lettersFor(b, type)));
-  return tidy({ any: shared(a.any, b.any), types, operate: a.operate && b.operate });
+  return tidy({ any: shared(a.any, b.any), types, operate: a.operate && b.operate, content: a.content && b.content });
 }
 
 // A caller's scope array lives as long as its cached token: reading it once serves every request made with it.
@@ -87,7 +92,7 @@ const readBefore = new WeakMap<readonly string[], Grants>();
 function grantsOfCaller(caller: Caller): Grants {
   let grants = readBefore.get(caller.scopes);
   if (!grants) {
-    grants = caller.scopes.includes(EVERYTHING) ? { any: LETTERS, types: new Map(), operate: true } : grantsOf(caller.scopes);
+    grants = caller.scopes.includes(EVERYTHING) ? { any: LETTERS, types: new Map(), operate: true, content: true } : grantsOf(caller.scopes);
     readBefore.set(caller.scopes, grants);
   }
   return grants;
@@ -97,8 +102,23 @@ function grantsOfCaller(caller: Caller): Grants {
 export const permits = (caller: Caller, type: string, interaction: Interaction): boolean =>
   allows(grantsOfCaller(caller), type, letterOf[interaction]);
 
+/** What an operator looks at: ids and codes, or what messages say. */
+export type Operated = 'metadata' | 'content';
+
 /** Whether the caller may use the operators' APIs. */
-export const mayOperate = (caller: Caller): boolean => grantsOfCaller(caller).operate;
+export const mayOperate = (caller: Caller, asked: Operated = 'metadata'): boolean => grantsOfCaller(caller)[asked === 'content' ? 'content' : 'operate'];
+
+/** Whether a scope is one that Baton gives operators. */
+export const isOperatorScope = (scope: string): boolean => scope === OPERATE || scope === OPERATE_CONTENT;
+
+/**
+ * Whoever operates Baton and nothing else is no partner: nothing of the FHIR interface is theirs.
+ * @throws Refused `forbidden`, rule `scope-missing`, where the caller holds no scope of SMART at all
+ */
+export function requirePartner(caller: Caller): void {
+  const { any, types } = grantsOfCaller(caller);
+  if (any === '' && types.size === 0) throw refuse('forbidden', 'scope-missing', 'The access token holds no scope of the FHIR interface: an operator is no partner.');
+}
 
 /** @throws Refused `forbidden`, rule `scope-missing`, where the caller's scopes do not allow the interaction */
 export function requirePermission(caller: Caller, type: string, interaction: Interaction): void {
@@ -106,9 +126,9 @@ export function requirePermission(caller: Caller, type: string, interaction: Int
   throw refuse('forbidden', 'scope-missing', `The access token lacks the scope system/${type}.${letterOf[interaction]}.`);
 }
 
-/** @throws Refused `forbidden`, rule `scope-missing`, where the caller is not an operator */
-export function requireOperator(caller: Caller): void {
-  if (!mayOperate(caller)) throw refuse('forbidden', 'scope-missing', `The access token lacks the scope ${OPERATE}.`);
+/** @throws Refused `forbidden`, rule `scope-missing`, where the caller is not an operator, or may not open what messages say and `content` is asked for */
+export function requireOperator(caller: Caller, asked: Operated = 'metadata'): void {
+  if (!mayOperate(caller, asked)) throw refuse('forbidden', 'scope-missing', `The access token lacks the scope ${asked === 'content' ? OPERATE_CONTENT : OPERATE}.`);
 }
 
 const allows = ({ any, types }: Grants, type: string, letter: string): boolean => any.includes(letter) || (types.get(type)?.includes(letter) ?? false);

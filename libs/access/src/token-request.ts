@@ -4,6 +4,7 @@ import { crashPoint } from '@baton/kernel';
 import { importJWK, SignJWT, type JWK } from 'jose';
 import { newPrivateJwk } from './issuer-keys.js';
 import { keptSecret, readSecret } from './key-file.js';
+import { OPERATE, OPERATE_CONTENT } from './scopes.js';
 
 /** What a client needs to ask for a token. */
 export interface TokenRequest {
@@ -28,7 +29,7 @@ export interface TokenResponse {
 }
 
 /** A scope that asks for whatever was granted to the client. */
-const ALL_SCOPES = 'system/*.cruds baton/operate';
+const ALL_SCOPES = `system/*.cruds ${OPERATE} ${OPERATE_CONTENT}`;
 
 /**
  * The private key of a partner for trying Baton out, made at first use in `<BATON_HOME>/partners/<partner>.jwk.json`
@@ -74,7 +75,7 @@ export async function signAssertion(key: JWK, client: string, tokenUrl: string):
 
 async function keyUnder(home: string, partner: string): Promise<JWK> {
   const key = await readSecret<JWK>(demoKeyPath(home, partner));
-  if (!key) throw new Error(`${demoKeyPath(home, partner)} does not exist: is "${partner}" a partner of the pathway, and did Baton start with this BATON_HOME?`);
+  if (!key) throw new Error(`${demoKeyPath(home, partner)} does not exist: is "${partner}" a partner of the pathway or "operator", and did Baton start with this BATON_HOME?`);
   return key;
 }
 

@@ -3,7 +3,7 @@ import { BATON, refuse, systemClock, type Caller, type Clock, type Refused } fro
 import { createRemoteJWKSet, errors, importJWK, jwtVerify, type CryptoKey, type JWTHeaderParameters, type JWTPayload } from 'jose';
 import { ISSUER_ALGORITHMS, type PublicKeys } from './issuer-keys.js';
 import { requestIds, type Headers, type RequestIds } from './request-ids.js';
-import { OPERATE, parseScope } from './scopes.js';
+import { isOperatorScope, parseScope } from './scopes.js';
 
 /** `typ` of Baton's access tokens (RFC 9068 §2.1): what keeps a client's assertion from passing as one. */
 export const ACCESS_TOKEN_TYPE = 'at+jwt';
@@ -151,7 +151,7 @@ function identityOf(payload: JWTPayload & TokenClaims): Identity {
   return Object.freeze({
     partner,
     client: client_id,
-    scopes: Object.freeze(scope.split(' ').filter((one) => one === OPERATE || parseScope(one) !== undefined)),
+    scopes: Object.freeze(scope.split(' ').filter((one) => isOperatorScope(one) || parseScope(one) !== undefined)),
     ...(organization === undefined ? {} : { organization }),
   });
 }

@@ -7,7 +7,7 @@ import { LogTails } from './log-tails.js';
 import { writeOutbox } from './outbox.js';
 import { PostgresTransport } from './postgres-transport.js';
 import { Relay } from './relay.js';
-import { inboxTables, logTables, outboxTables, relayTables } from './tables.js';
+import { inboxTables, logTables, outboxTables, parkingTables, relayTables } from './tables.js';
 
 export interface MessagingBenchOptions {
   /** Connections of a publishing and a consuming service whose schemas hold this library's tables. */
@@ -36,7 +36,7 @@ export interface MessagingFigures {
 }
 
 /** DDL that the measurement needs, to be run as the role of the schema. */
-export const messagingBenchTables = (schema: Schema): string => `SET ROLE ${roleOf(schema)}; ${outboxTables(schema)} ${relayTables(schema)} ${logTables(schema)} ${inboxTables(schema)} RESET ROLE;`;
+export const messagingBenchTables = (schema: Schema): string => `SET ROLE ${roleOf(schema)}; ${outboxTables(schema)} ${relayTables(schema)} ${logTables(schema)} ${inboxTables(schema)} ${parkingTables(schema)} RESET ROLE;`;
 
 const TYPE = 'baton.referrals.referral-accepted.v1';
 const TOPIC = 'baton.referrals.referral';

@@ -1,19 +1,14 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { eventContract, type BatonEvent } from '@baton/contracts';
+import { eventContract } from '@baton/contracts';
 import { crashPoint } from '@baton/kernel';
 import type { Database, Schema, Tx } from '@baton/postgres';
-import { majorOf, orderKey } from './envelope.js';
+import { orderKey } from './envelope.js';
 import { errorClass, passes } from './failure.js';
 import { admit, isShut, type Admitted } from './inbox.js';
-import { discardParked, listParked, park, shutKey, type Parked, type ParkedKey } from './parked.js';
-import { redrive, type Redriven } from './redrive.js';
+import { Judge, NEWER_MAJOR, type Handlers } from './judge.js';
+import { park, shutKey, type Failure } from './parked.js';
+import { Parking } from './parking.js';
 import type { Lag, MemberStatus, Received, Subscribed, Transport } from './transport.js';
-
-/** What a service does because of an event: everything through the transaction, nothing outside it. May run again after a rollback. */
-export type Handler = (tx: Tx, event: BatonEvent) => Promise<void>;
-
-/** Event type → handler. Topics follow from the contract. */
-export type Handlers = Readonly<Record<string, Handler>>;
 
 export interface ConsumerOptions {
   /**
@@ -44,9 +39,9 @@ export interface ConsumerStatus extends MemberStatus {
   readonly duplicates: number;
   /** Events that were put behind a parked key here, the failed ones included. */
   readonly parked: number;
-  /** Events of a type nobody here handles. */
+  /** Events of a type nobody here handles; they are skipped. */
   readonly unknown: number;
-  /** Events of a newer major version than is handled here. */
+  /** Events of a newer major version than is handled here; they are among those parked. */
   readonly newerMajor: number;
   /** Milliseconds from the outbox row to the commit of the effect, of the newest event handled. */
   readonly latencyMs: number;
@@ -94,7 +89,14 @@ export class Consumer {
   private repeating = false;
   private readonly counts = { handled: 0, duplicates: 0, parked: 0, unknown: 0, newerMajor: 0, latencyMs: 0 };
 
-  constructor(private readonly options: ConsumerOptions) {}
+  /** What it could not apply, through its own connection. */
+  readonly parking: Parking;
+  private readonly judge: Judge;
+
+  constructor(private readonly options: ConsumerOptions) {
+    this.parking = new Parking(options);
+    this.judge = new Judge(options.handlers);
+  }
 
   async join(): Promise<void> {
     const { group, transport, handlers, topics, batchSize = 200, concurrency = 1 } = this.options;
@@ -116,54 +118,38 @@ export class Consumer {
     return this.options.transport.lag(this.options.group);
   }
 
-  parked(): Promise<Parked[]> {
-    return listParked(this.options.database, this.options.schema, this.options.group);
-  }
-
-  /** Tries one key, or every key parked, again: its events in order, each in a transaction of its own, until one fails. */
-  async retryParked(key?: Omit<ParkedKey, 'consumer'>): Promise<Redriven[]> {
-    const { database, schema, group, handlers } = this.options;
-    const keys = key ? [key] : await this.parked();
-    const done: Redriven[] = [];
-    for (const { topic, key: of } of keys) done.push(await redrive(database, schema, { consumer: group, topic, key: of }, handlers));
-    return done;
-  }
-
-  /** Gives up one parked event, with a reason that is kept. @throws Refused `unknown` if it is not parked */
-  discardParked(key: Omit<ParkedKey, 'consumer'>, eventId: string, reason: string): Promise<void> {
-    return discardParked(this.options.database, this.options.schema, { ...key, consumer: this.options.group }, eventId, reason);
-  }
-
   /** Finishes the batch in hand and leaves. */
   async stop(): Promise<void> {
     await this.membership?.close();
   }
 
   /**
-   * Handles a batch in one transaction; if something in it fails, one by one, so that only the failing key is parked.
+   * Handles a batch in one transaction; if something in it fails, one by one, so that only the failing key is parked. What no handler
+   * can take is parked in its turn, behind what came before it.
    * @param life of the database in which the position behind the batch was learnt
    */
   async handle(events: readonly Received[], life?: string): Promise<void> {
-    const known = events.filter(({ event }) => this.knows(event));
-    if (known.length === 0) return;
-    try {
-      await this.apply({ events: known, life });
-    } catch (error) {
-      if (passes(error)) throw error;
-      for (const one of known) await this.applyOrPark(one, life);
+    let flowing: Received[] = [];
+    for (const one of events) {
+      const error = this.judge.whyNot(one);
+      if (error !== undefined) {
+        await this.flow(flowing, life);
+        flowing = [];
+        await this.park({ events: [one], life }, { error, attempts: 1 });
+      } else if (this.judge.handles(one.event)) flowing.push(one);
+      else this.counts.unknown++;
     }
+    await this.flow(flowing, life);
   }
 
-  private knows(event: BatonEvent): boolean {
-    if (Object.hasOwn(this.options.handlers, event.type)) return true;
-    const type = majorOf(event.type);
-    const newer = Object.keys(this.options.handlers).some((handled) => {
-      const known = majorOf(handled);
-      return known && type && known.name === type.name && known.major < type.major;
-    });
-    if (newer) this.counts.newerMajor++;
-    else this.counts.unknown++;
-    return false;
+  private async flow(events: readonly Received[], life: string | undefined): Promise<void> {
+    if (events.length === 0) return;
+    try {
+      await this.apply({ events, life });
+    } catch (error) {
+      if (passes(error)) throw error;
+      for (const one of events) await this.applyOrPark(one, life);
+    }
   }
 
   private async apply(batch: Batch): Promise<void> {
@@ -232,21 +218,38 @@ export class Consumer {
     }
   }
 
-  private async park(batch: Batch, failure: { error: string; attempts: number }): Promise<void> {
-    const { database, schema, group, report } = this.options;
-    const { event } = batch.events[0]!;
-    const parked = await database.transaction(async (tx) => {
-      const { fresh, shut } = await this.admit(tx, batch);
-      if (fresh.length === 0) return 0;
-      if (!shut.has(orderKey(event))) await shutKey(tx, schema, { consumer: group, topic: event.topic, key: event.key }, failure);
-      await park(tx, schema, group, fresh);
-      return 1;
+  private async park(batch: Batch, failure: Failure): Promise<void> {
+    const parked = await this.parkWhole(batch, failure).catch((error: unknown) => {
+      if (passes(error)) throw error;
+      // The database does not take what it says (nested too deep, say): its place, its key and its class are kept.
+      return this.parkWhole({ ...batch, events: batch.events.map(withoutData) }, failure);
     });
     crashPoint('consumer.parking-committed');
-    this.counts.parked += parked;
-    if (parked > 0) report?.({ topic: event.topic, key: event.key, eventId: event.id, type: event.type, ...failure });
+    const { event } = batch.events[0]!;
+    if (!parked) {
+      this.counts.duplicates++;
+      return;
+    }
+    this.counts.parked++;
+    if (failure.error === NEWER_MAJOR) this.counts.newerMajor++;
+    this.options.report?.({ topic: event.topic, key: event.key, eventId: event.id, type: event.type, ...failure });
+  }
+
+  /** @returns false if the event had been handled or parked before */
+  private parkWhole(batch: Batch, failure: Failure): Promise<boolean> {
+    const { database, schema, group } = this.options;
+    const { event } = batch.events[0]!;
+    return database.transaction(async (tx) => {
+      const { fresh, shut } = await this.admit(tx, batch);
+      if (fresh.length === 0) return false;
+      if (!shut.has(orderKey(event))) await shutKey(tx, schema, { consumer: group, topic: event.topic, key: event.key }, failure);
+      await park(tx, schema, group, fresh);
+      return true;
+    });
   }
 }
+
+const withoutData = (one: Received): Received => ({ ...one, event: { ...one.event, data: {} }, unreadable: one.unreadable ?? 'data that cannot be stored' });
 
 /** The last thing before COMMIT. */
 function effectsDone(done: Done): Done {

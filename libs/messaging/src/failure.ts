@@ -13,8 +13,19 @@ export function passes(error: unknown): boolean {
   return isRetryable(error) || isUnavailable(error) || state.startsWith('53') || ['55P03', '25P03'].includes(state);
 }
 
+/** No handler can take the event, whatever it does: what it is was judged before. */
+export class CannotBeHandled extends Error {
+  override readonly name = 'CannotBeHandled';
+
+  /** @param errorClass words of ours and names of places in the contract; never a value */
+  constructor(readonly errorClass: string) {
+    super(errorClass);
+  }
+}
+
 /** What kind of failure, in words that cannot hold personal data: names and codes, never a message. */
 export function errorClass(error: unknown): string {
+  if (error instanceof CannotBeHandled) return error.errorClass;
   if (error instanceof Refused) return `Refused ${error.kind}: ${error.violations.map((violation) => violation.rule).join(', ')}`;
   const state = sqlState(error);
   if (state) return `PostgreSQL ${[state, brokenConstraint(error)].filter(Boolean).join(' ')}`;

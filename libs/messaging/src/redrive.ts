@@ -1,13 +1,11 @@
-import type { BatonEvent } from '@baton/contracts';
 import { crashPoint } from '@baton/kernel';
-import type { Database, Schema, Tx } from '@baton/postgres';
+import type { Database, Schema } from '@baton/postgres';
 import { errorClass, passes } from './failure.js';
-import { firstParked, lockKey, noteFailure, openIfEmpty, unpark, type ParkedKey } from './parked.js';
+import type { Judge } from './judge.js';
+import { firstParked, lockKey, noteFailure, openIfEmpty, unpark, type ParkedKey, type Where } from './parked.js';
 
 /** How far a redrive came. */
-export interface Redriven {
-  readonly topic: string;
-  readonly key: string;
+export interface Redriven extends Where {
   /** Events that took effect now. */
   readonly applied: number;
   /** Class of the failure that stopped it; the key stays shut then. */
@@ -19,26 +17,19 @@ export interface Redriven {
  * or one fails (the key stays shut). The consumer waits meanwhile when it meets the key; killed halfway it goes on where it was.
  * @throws what passes by itself (the database is away)
  */
-export async function redrive(
-  database: Database,
-  schema: Schema,
-  key: ParkedKey,
-  handlers: Readonly<Record<string, (tx: Tx, event: BatonEvent) => Promise<void>>>,
-): Promise<Redriven> {
+export async function redrive(database: Database, schema: Schema, key: ParkedKey, judge: Judge): Promise<Redriven> {
   const { topic, key: of, consumer } = key;
   let applied = 0;
   for (;;) {
     try {
       const went = await database.transaction(async (tx) => {
         if (!(await lockKey(tx, schema, key))) return 'open';
-        const event = await firstParked(tx, schema, key);
-        if (event) {
-          const handler = handlers[event.type];
-          if (!handler) throw new NoHandler(event.type);
-          await handler(tx, event);
-          await unpark(tx, schema, consumer, event.id);
+        const parked = await firstParked(tx, schema, key);
+        if (parked) {
+          await judge.apply(tx, parked);
+          await unpark(tx, schema, consumer, parked.event.id);
         }
-        return (await openIfEmpty(tx, schema, key)) ? (event ? 'last' : 'open') : 'more';
+        return (await openIfEmpty(tx, schema, consumer, [key])) > 0 ? (parked ? 'last' : 'open') : 'more';
       });
       crashPoint('consumer.redriven');
       if (went !== 'open') applied++;
@@ -51,6 +42,3 @@ export async function redrive(
     }
   }
 }
-
-/** The event was parked by an earlier version of the service, which handled its type. */
-class NoHandler extends Error {}

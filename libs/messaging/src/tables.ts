@@ -119,6 +119,41 @@ CREATE TABLE ${schema}.discarded (
   PRIMARY KEY (consumer, event_id)
 );`;
 
+/**
+ * DDL, behind `inboxTables`: what operators need to work with parked events. What was parked says whether it is an event at all;
+ * what was discarded remembers its place, so that it can come back there; `redrive` shows how far a retry of many keys is.
+ */
+export const parkingTables = (schema: Schema): string => `
+ALTER TABLE ${schema}.parked ADD COLUMN unreadable text;
+ALTER TABLE ${schema}.discarded
+  ADD COLUMN unreadable text,
+  ADD COLUMN place bigint,
+  ADD COLUMN error text NOT NULL DEFAULT 'Discarded',
+  ADD COLUMN attempts integer NOT NULL DEFAULT 1,
+  ADD COLUMN parked_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ADD COLUMN discarded_by text NOT NULL DEFAULT 'unknown';
+UPDATE ${schema}.discarded d SET place = -o.nth FROM (SELECT consumer, event_id, row_number() OVER (ORDER BY discarded_at DESC) AS nth FROM ${schema}.discarded) o
+  WHERE d.consumer = o.consumer AND d.event_id = o.event_id;
+ALTER TABLE ${schema}.discarded ALTER COLUMN place SET NOT NULL;
+COMMENT ON COLUMN ${schema}.parked.unreadable IS 'Why it is no event; data holds what was there. Null for events';
+CREATE TABLE ${schema}.redrive (
+  id uuid PRIMARY KEY,
+  consumer text NOT NULL,
+  topic text,
+  key text,
+  error text,
+  started_by text NOT NULL,
+  total integer NOT NULL,
+  done integer NOT NULL DEFAULT 0,
+  failed integer NOT NULL DEFAULT 0,
+  applied integer NOT NULL DEFAULT 0,
+  last_error text,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at timestamptz
+) WITH (fillfactor = 50);
+COMMENT ON TABLE ${schema}.redrive IS 'Retries of parked keys: how far each is. One that neither ended nor gave a sign of life lately has died and may be started again';`;
+
 /** Topics a service publishes, by contract. */
 const topicsOf = (schema: Schema): string[] => [...new Set(EVENTS.map((event) => event.topic))].filter((topic) => publisherOf(topic) === schema);
 

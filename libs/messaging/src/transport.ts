@@ -66,6 +66,12 @@ export interface Received {
   readonly partition: number;
   /** Position within the partition; grows, and says nothing else. */
   readonly offset: string;
+  /**
+   * Why what was found there is no event; in words of the transport, never of the message. `event` then stands for it: an id that is the
+   * same whenever it is read, the key it came under (`<partition>-<offset>` if it has none that can be used), version 0, and as data as
+   * much of what was there as is kept. Its key has to wait for it like for any other; no handler may see it.
+   */
+  readonly unreadable?: string;
 }
 
 /** A membership. */

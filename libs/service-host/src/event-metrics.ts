@@ -21,5 +21,5 @@ export function watchEvents(metrics: Metrics, sources: readonly EventSource[]): 
   each(relays, 'baton_events_held_back', 'Aggregates whose next event is missing; anything but 0 that stays is an alarm', (relay) => relay.status().heldBack);
   each(consumers, 'baton_consumer_lag_events', 'Events not yet handled', async (consumer) => (await consumer.lag()).reduce((sum, { events }) => sum + events, 0));
   each(consumers, 'baton_consumer_latency_seconds', 'From the outbox row to the effect, newest event', (consumer) => consumer.status().latencyMs / 1000);
-  each(consumers, 'baton_parked_keys', 'Keys parked because an event of theirs cannot be handled', async (consumer) => (await consumer.parked()).length);
+  each(consumers, 'baton_parked_keys', 'Keys parked because an event of theirs cannot be handled', (consumer) => consumer.parking.count());
 }

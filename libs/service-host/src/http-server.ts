@@ -1,4 +1,4 @@
-import { requestIds } from '@baton/access';
+import { requestIds, requirePartner } from '@baton/access';
 import type { Duplex } from 'node:stream';
 import { outcomeOf, parseStrict } from '@baton/fhir';
 import { crashPoint, refuse, Refused } from '@baton/kernel';
@@ -103,7 +103,10 @@ async function identify(host: Host, request: BatonRequest, reply: FastifyReply):
   } catch (error) {
     if (!(error instanceof Refused)) throw error;
     sendRefusal(reply, error);
+    return;
   }
+  // By the route that was found, not by the address as it was spelt.
+  if (request.routeOptions.url?.startsWith('/fhir/')) requirePartner(request.caller);
 }
 
 const badUrl = (): Refused => refuse('malformed', 'url-malformed', 'The URL cannot be read: it holds a percent-encoding that is none, or a character that nothing here has.');

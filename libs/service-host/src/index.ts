@@ -1,3 +1,4 @@
+export { answers, readInput, takes } from './api-schema.js';
 export { ConfigurationError, listenError, HostConfig, readConfig } from './config.js';
 export { recordDisclosure } from './disclosure.js';
 export { refusalOf } from './answer-error.js';

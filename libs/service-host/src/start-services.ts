@@ -2,7 +2,7 @@ import { eventContract } from '@baton/contracts';
 import { AuditGatherer, egressPolicy, issuerAddresses, localKeys, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
 import { PageLinks } from '@baton/fhir-store';
 import { systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
-import { consume, eventEngine, exchangeHints, publisherOf, Relay, type Consumer, type EventEngine } from '@baton/messaging';
+import { consume, eventEngine, exchangeHints, Parking, publisherOf, Relay, type Consumer, type EventEngine } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { listenError, type HostConfig } from './config.js';
@@ -15,6 +15,7 @@ import { openAudit, openSchema } from './migrate.js';
 import { mountDocs } from './docs.js';
 import { offeredMethods } from './offered-methods.js';
 import { operationsController } from './operations.controller.js';
+import { parkedController } from './parked.controller.js';
 import type { Host, Service, Worker } from './service.js';
 import { everySoOften } from './housekeeping.js';
 
@@ -47,6 +48,8 @@ interface Placed {
   readonly host: Host;
   /** For what moves events: relay, group positions, handlers; it commits as the event engine demands. Few connections: each of them does one thing at a time. */
   readonly background: Database;
+  /** What it could not apply, by the connection whose commits wait for the disk. */
+  readonly parking?: Parking;
 }
 
 interface Started extends Placed {
@@ -58,17 +61,19 @@ interface Started extends Placed {
 /** Starts services in one process: migrate, prepare, listen to events, work, answer. */
 export async function startServices(options: StartOptions): Promise<Running> {
   const shared = await openShared(options);
-  const placed: Placed[] = [];
-  for (const service of options.services) placed.push(await place(options, shared, service));
-  const involved = everyoneInvolved(placed);
+  const seated: Placed[] = [];
+  for (const service of options.services) seated.push(await place(options, shared, service));
+  const involved = everyoneInvolved(seated);
   for (const { service, host } of involved) await service.equip?.(host);
-  for (const { service, host } of placed) await service.prepare?.(host);
+  for (const { service, host } of seated) await service.prepare?.(host);
+  const placed = seated.map(withParking);
 
   // Requests are answered before the workers run; ready is who has them all.
   let readiness: readonly Pick<Worker, 'name' | 'health'>[] = [{ name: 'start', health: () => 'failing' }];
   const modules: (DynamicModule | Type)[] = [];
   const controllers: Type[] = [];
-  for (const { service, host } of placed) {
+  for (const { service, host, parking } of placed) {
+    if (parking) controllers.push(parkedController(host, service.name, parking));
     modules.push(...(service.modules?.(host) ?? []));
     controllers.push(...service.types.filter(({ type }) => !service.fronted?.includes(type)).map((rules) => fhirController(host, rules)));
   }
@@ -99,13 +104,19 @@ export async function startServices(options: StartOptions): Promise<Running> {
     stop: async () => {
       await app.close();
       housekeeping.stop();
-      await Promise.all(started.map(stopWork));
+      await Promise.all([...started.map(stopWork), ...placed.map(({ parking }) => parking?.stop())]);
       await unhear?.();
       await Promise.all(placed.map(({ host }) => host.audit.drain()));
       await Promise.all(placed.flatMap(({ host, background }) => [host.database.close(), background.close()]));
       await shared.audit?.close();
     },
   };
+}
+
+function withParking(placed: Placed): Placed {
+  const { service, host: { database } } = placed;
+  const handlers = service.handlers?.(placed.host);
+  return handlers ? { ...placed, parking: new Parking({ database, schema: service.name, group: service.name, handlers }) } : placed;
 }
 
 /** The services of this process, and those whose commands one of them composes: these act through that one's connection, under their own role. */
@@ -165,14 +176,18 @@ async function hearEachOther(placed: readonly Placed[], involved: readonly Pick<
   return exchangeHints(placed[0]!.host.database, { writes: publishers(involved), relays: publishers(placed), consumes });
 }
 
-async function startWork({ service, host, background: database }: Placed): Promise<Started> {
+async function startWork({ service, host, background: database, parking }: Placed): Promise<Started> {
   const report = (held: { topic: string; key: string; version: number }) => host.log.error('an event is held back: its predecessor is missing', { event: held.topic, key: held.key, version: held.version });
   const relay = service.publishes ? new Relay({ database, schema: service.name, transport: host.transport, report }).start() : undefined;
   const handlers = service.handlers?.(host);
   const consumer = handlers ? await consume({ database, schema: service.name, transport: host.transport, group: service.name, handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
+  parking?.watchUpgrades((retried, error) => {
+    for (const { key, applied } of retried) host.log.info('a key that waited for this version of the service goes on', { key, count: applied });
+    if (error !== undefined) host.log.warn('it was not looked for keys that wait for this version of the service', { error });
+  });
   const workers = service.workers?.(host) ?? [];
   for (const worker of workers) worker.start();
-  return { service, host, background: database, ...(relay ? { relay } : {}), ...(consumer ? { consumer } : {}), workers };
+  return { service, host, background: database, ...(parking ? { parking } : {}), ...(relay ? { relay } : {}), ...(consumer ? { consumer } : {}), workers };
 }
 
 /** Failures in a row that are put down to a moment: a leader that changes, a connection made anew. */

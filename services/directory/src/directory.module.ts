@@ -7,6 +7,7 @@ import { EXAMPLE_PATHWAY } from './pathway-files.js';
 import { loadPathways } from './pathway-loader.js';
 import { PATHWAY_TYPES } from './pathway-publishing.js';
 import { PathwaysModule } from './pathways.controller.js';
+import { registerDemoOperator } from './partner-keys.service.js';
 import { patientRules, type Relink } from './patient.rules.js';
 import { PersonKey } from './person-key.js';
 import { TokenEndpointModule } from './token-endpoint.module.js';
@@ -44,6 +45,7 @@ export function directoryService({ relink }: { readonly relink?: Relink } = {}):
     async prepare(host) {
       issuerKeys.set(host.home, await openIssuerKeys(host.home));
       const { present, added, written } = await loadPathways(host.database, host.home, host.env['BATON_PATHWAY'] || EXAMPLE_PATHWAY);
+      await registerDemoOperator(host.database, host.home);
       for (const { id, version } of present) host.log.info('pathway in force', { key: `${id}|${version}` });
       host.log.info('pathways loaded', { count: added + written });
     },

@@ -1,10 +1,10 @@
 export { directory, directoryService, type DirectoryService } from './directory.module.js';
-export { PARTNER_SCOPES, smartConfiguration } from './issuer-discovery.js';
+export { OPERATOR_SCOPES, PARTNER_SCOPES, smartConfiguration } from './issuer-discovery.js';
 export { issuerTables } from './issuer-tables.js';
 export { findClient, registerClient, suspendClient } from './issuer.store.js';
 export { type Client } from './issuer.js';
 export { DirectoryTables1700000000000 } from './migrations/directory.migration.js';
-export { registerDemoPartners, type KeyedPartner } from './partner-keys.service.js';
+export { OPERATOR, registerDemoOperator, registerDemoPartners, type KeyedPartner } from './partner-keys.service.js';
 export { checkPathway } from './pathway.js';
 export { EXAMPLE_PATHWAY } from './pathway-files.js';
 export { loadPathways, PathwaysRefused, type Loaded } from './pathway-loader.js';

@@ -1,4 +1,4 @@
-import { issuerAddresses, OPERATE } from '@baton/access';
+import { issuerAddresses, OPERATE, OPERATE_CONTENT } from '@baton/access';
 import { ASSERTION_ALGORITHMS } from './issuer.js';
 
 /**
@@ -27,6 +27,9 @@ export const PARTNER_SCOPES: readonly string[] = [
   'system/Task.rus',
 ];
 
+/** What an operator may ask for: nothing of the FHIR interface. */
+export const OPERATOR_SCOPES: readonly string[] = [OPERATE, OPERATE_CONTENT];
+
 /**
  * The document at `<FHIR base>/.well-known/smart-configuration` (SMART App Launch 2, Backend Services). There is no
  * authorization endpoint, so nothing is said about response types or code challenges.
@@ -40,7 +43,7 @@ export function smartConfiguration(fhirBase: string): Record<string, unknown> {
     grant_types_supported: ['client_credentials'],
     token_endpoint_auth_methods_supported: ['private_key_jwt'],
     token_endpoint_auth_signing_alg_values_supported: [...ASSERTION_ALGORITHMS],
-    scopes_supported: [...PARTNER_SCOPES, OPERATE],
+    scopes_supported: [...PARTNER_SCOPES, ...OPERATOR_SCOPES],
     capabilities: ['client-confidential-asymmetric', 'permission-v2'],
   };
 }

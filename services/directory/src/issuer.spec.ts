@@ -146,7 +146,7 @@ describe('the discovery document', () => {
       grant_types_supported: ['client_credentials'],
       token_endpoint_auth_methods_supported: ['private_key_jwt'],
       token_endpoint_auth_signing_alg_values_supported: ['RS384', 'ES384', 'RS512'],
-      scopes_supported: [...PARTNER_SCOPES, 'baton/operate'],
+      scopes_supported: [...PARTNER_SCOPES, 'baton/operate', 'baton/operate-content'],
       capabilities: ['client-confidential-asymmetric', 'permission-v2'],
     });
   });

@@ -1,6 +1,6 @@
 import { demoKey, publicPart } from '@baton/access';
 import type { Reader } from '@baton/postgres';
-import { PARTNER_SCOPES } from './issuer-discovery.js';
+import { OPERATOR_SCOPES, PARTNER_SCOPES } from './issuer-discovery.js';
 import { registerClient } from './issuer.store.js';
 
 /** A partner of the pathway in force that is to be able to ask for tokens. */
@@ -20,4 +20,16 @@ export async function registerDemoPartners(db: Reader, home: string, partners: r
     const jwks = { keys: [publicPart(await demoKey(home, id))] };
     await registerClient(db, { clientId: id, partner: id, scopes: PARTNER_SCOPES, jwks, ...(organization === undefined ? {} : { organization }) }, true);
   }
+}
+
+/** Client id of the operator that is there from the first start on. No partner may be called so. */
+export const OPERATOR = 'operator';
+
+/**
+ * Gives whoever tries Baton out a key to operate it by, in `<BATON_HOME>/partners/operator.jwk.json`. An operator is no partner: nothing is
+ * owned by it, and its tokens open nothing of the FHIR interface.
+ */
+export async function registerDemoOperator(db: Reader, home: string): Promise<void> {
+  const jwks = { keys: [publicPart(await demoKey(home, OPERATOR))] };
+  await registerClient(db, { clientId: OPERATOR, partner: OPERATOR, scopes: OPERATOR_SCOPES, jwks }, true);
 }

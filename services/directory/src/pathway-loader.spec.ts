@@ -125,6 +125,7 @@ describe('a new version of a pathway', () => {
 describe('a pathway that cannot be loaded is refused by name and leaves nothing', () => {
   it.each<[string, Record<string, ((pathway: Pathway) => void) | string>]>([
     ['partner-reserved', { 'a.json': (p) => (p.partners[9]!.id = 'baton') }],
+    ['partner-reserved', { 'a.json': (p) => (p.partners[9]!.id = 'operator') }],
     ['pathway-version-twice', { 'a.json': () => undefined, 'b.json': () => undefined }],
     ['pathway-versions-same-day', { 'a.json': () => undefined, 'b.json': (p) => (p.version = '2') }],
     ['not-json', { 'a.json': '{' }],

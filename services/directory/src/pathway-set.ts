@@ -1,5 +1,6 @@
 import type { Pathway, PathwayPartner } from '@baton/contracts';
 import { BATON, type Violation } from '@baton/kernel';
+import { OPERATOR } from './partner-keys.service.js';
 
 /** Several pathways, and several versions of one, as they stand side by side. */
 export type PathwaySet = readonly Pathway[];
@@ -31,7 +32,7 @@ const byDate = (one: Pathway, other: Pathway): number => (one.inForceFrom < othe
 const pairs = (all: PathwaySet): [Pathway, Pathway][] => all.flatMap((one, i) => all.slice(i + 1).map((other): [Pathway, Pathway] => [one, other]));
 
 const reserved = (pathway: Pathway): Violation[] =>
-  pathway.partners.flatMap(({ id }, i) => (id === BATON ? [violation('partner-reserved', `The partner id ${BATON} is Baton's own.`, pathway, `partners[${i}].id`)] : []));
+  pathway.partners.flatMap(({ id }, i) => ([BATON, OPERATOR].includes(id) ? [violation('partner-reserved', `The partner id ${id} is Baton's own.`, pathway, `partners[${i}].id`)] : []));
 
 function sameVersions(one: Pathway, other: Pathway): Violation[] {
   if (one.id !== other.id) return [];

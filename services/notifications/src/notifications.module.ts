@@ -1,4 +1,5 @@
 import { crashPoint } from '@baton/kernel';
+import { parkingMigration } from '@baton/messaging';
 import type { Host, Service } from '@baton/service-host';
 import { Module, type DynamicModule } from '@nestjs/common';
 import { DeliveriesController, DeliveriesParts } from './deliveries.controller.js';
@@ -51,7 +52,7 @@ export const subscriptions = subscriptionRules(() => {
 /** The service `notifications`: Subscription, and telling partners what happened. */
 export const notifications: Service = {
   name: 'notifications',
-  migrations: [NotificationsTables1700000000000, MessageDeliveryTables1700000000001],
+  migrations: [NotificationsTables1700000000000, MessageDeliveryTables1700000000001, parkingMigration('notifications')],
   types: [subscriptions],
   operations: SUBSCRIPTION_OPERATIONS,
   publishes: false,

@@ -1,5 +1,6 @@
 import { roleOf } from '@baton/postgres';
 import type { Service } from '@baton/service-host';
+import { parkingMigration } from '@baton/messaging';
 import { acknowledgementWorker } from './acknowledgement.worker.js';
 import { Ineligible } from './ineligible.js';
 import { recordIneligible } from './ineligible.store.js';
@@ -12,7 +13,7 @@ import { taskRules } from './task.rules.js';
 /** The service `referrals`: ServiceRequest and Task, eligibility, the closed loop. */
 export const referrals: Service = {
   name: 'referrals',
-  migrations: [ReferralsTables1700000000000],
+  migrations: [ReferralsTables1700000000000, parkingMigration('referrals')],
   types: [serviceRequestRules, taskRules],
   publishes: true,
   handlers: () => referralsHandlers,

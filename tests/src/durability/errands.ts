@@ -3,6 +3,7 @@ import { webhookReceiver, type ReceivedWebhook } from '@baton/testing';
 import type { PartnerSystem } from '../partner-system.js';
 import { arrival, insist, is, numbersIn, refer, subscribe, typeOf } from './errand-partner.js';
 import { messageEndpoint, referralMessage } from './errand-message.js';
+import { OnCall, tamper, TOPIC } from './errand-operator.js';
 import type { ErrandName } from './points.js';
 import { consent } from '../stories/records.js';
 
@@ -11,6 +12,8 @@ export interface Runner {
   readonly system: (partner: string) => PartnerSystem;
   /** Another number, another run: keys and young persons follow from it. */
   readonly run: number;
+  /** Where Baton keeps its data. */
+  readonly home: string;
 }
 
 /** Something a partner wants that the usual way does not touch. It comes to its end in spite of a kill, or throws what did not come true. */
@@ -181,6 +184,50 @@ const messaging: Errand = async ({ system, run }) => {
   await receiver.close();
 };
 
+/** Two events of one key that no handler can take, where nothing was written of them before. */
+const BROKEN = `INSERT INTO referrals.outbox (event_id, topic, key, type, version, correlation_id, causation_id, data)
+  SELECT md5($1 || nth)::uuid, '${TOPIC}', $1, 'baton.referrals.referral-requested.v1', nth, 'c', 'c', '{"broken":true}' FROM generate_series(1, 2) AS nth
+  WHERE NOT EXISTS (SELECT FROM referrals.outbox WHERE key = $1) AND NOT EXISTS (SELECT FROM referrals.log WHERE key = $1)`;
+
+/** As a handler that failed leaves it. */
+const SHUT = `INSERT INTO notifications.parked_key (consumer, topic, key, error, attempts) VALUES ('notifications', '${TOPIC}', $1, 'Poison', 3) ON CONFLICT DO NOTHING`;
+
+/** What cannot be applied is parked, retried, given up, restored and given up for good; what can be applied again is, once. */
+const parking: Errand = async ({ system, run, home }) => {
+  const [referrer, safeZones] = [system('rapid-response'), system('safe-zones')];
+  const key = `broken-${run}`;
+  const [inConsent, inNotifications] = [new OnCall(system('operator'), 'consent'), new OnCall(system('operator'), 'notifications')];
+  await tamper(home, BROKEN, [key]);
+  const { body } = await inConsent.sees('be parked', key, ({ body: now }) => now?.waiting === 2);
+  const [first, second] = body.events.map(({ id }: { id: string }) => `parked/${TOPIC}/${key}/events/${id}/discard`) as [string, string];
+  const because = { reason: 'an errand' };
+  await inConsent.does('be tried again', 'parked/retries', { topic: TOPIC, key }, key, ({ body: now }) => now?.attempts >= 2);
+  await inConsent.does('give the first up', first, because, key, ({ body: now }) => now?.error === 'Waiting');
+  await inConsent.does('take it back', `discarded/${body.events[0].id}/restore`, {}, key, ({ body: now }) => now?.waiting === 2 && now.events[0].id === body.events[0].id);
+  await inConsent.does('give the first up again', first, because, key, ({ body: now }) => now?.waiting === 1);
+  await inConsent.does('give up the second', second, because, key, is(404));
+  const discarded = await inConsent.discardedOf(key);
+  expectThat(discarded.length === 2, `two events were given up and ${discarded.length} are listed`);
+  for (const service of ['episodes', 'notifications']) {
+    const onCall = new OnCall(system('operator'), service);
+    await onCall.does('give up the group', 'parked/discards', { topic: TOPIC, error: 'WrongSchema: dataref, named, pathway, patient, priority, …', ...because }, key, ({ status, body: now }) => status === 404 || now?.error === 'Waiting');
+    await onCall.does('try the rest', 'parked/retries', { topic: TOPIC, key }, key, ({ status, body: now }) => status === 404 || now?.error !== 'Waiting');
+    await onCall.does('give up the rest', 'parked/discards', { topic: TOPIC, ...because }, key, is(404));
+  }
+
+  const { receiver } = await subscribe(referrer, `park-${run}`);
+  const { request } = await refer(referrer, `refer-${run}`, run);
+  await arrival(receiver, carries(1));
+  await tamper(home, SHUT, [request]);
+  const { body: found } = await insist('see the referral', () => safeZones.get(`Task?focus=ServiceRequest/${request}`), ({ body: now }) => now?.total === 1);
+  const accept = [{ op: 'replace', path: '/status', value: 'accepted' }];
+  await insist('accept', () => safeZones.patch(`Task/${found.entry[0].resource.id}`, accept, { 'idempotency-key': `accept-${run}` }), is(200));
+  await inNotifications.sees('wait', request, ({ body: now }) => now?.waiting >= 1);
+  await inNotifications.does('go on', 'parked/retries', { topic: TOPIC, key: request }, request, is(404));
+  oneId(await arrival(receiver, (webhook) => webhook.body.includes('accepted') || carries(2)(webhook)));
+  await receiver.close();
+};
+
 export const ERRANDS: Readonly<Record<ErrandName, Errand>> = {
   subscribe: subscribing,
   heartbeat,
@@ -193,4 +240,5 @@ export const ERRANDS: Readonly<Record<ErrandName, Errand>> = {
   'not-eligible': notEligible,
   'refuse-later': refusedLater,
   message: messaging,
+  park: parking,
 };

@@ -70,7 +70,7 @@ export class Rounds {
     const stage = await Stage.open({ BATON_PATHWAY: PATHWAYS });
     await stage.start();
     await stage.start(arm);
-    const done = ERRANDS[name]({ system: (partner) => stage.system(partner), run: ++this.runs }).then(
+    const done = ERRANDS[name]({ system: (partner) => stage.system(partner), run: ++this.runs, home: stage.home }).then(
       () => [],
       (error: Error) => [`${name}: ${error.message}`],
     );

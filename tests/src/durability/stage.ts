@@ -29,6 +29,11 @@ export class Stage {
     return `http://127.0.0.1:${this.place.port}`;
   }
 
+  /** Where Baton keeps its data. */
+  get home(): string {
+    return this.place.home;
+  }
+
   system(partner: string): PartnerSystem {
     return new PartnerSystem({ home: this.place.home, address: this.address, fhirBase: `${this.address}/fhir/R4` }, partner);
   }

@@ -1,10 +1,10 @@
 import { Feeds, type Taken } from './feeds.js';
-import type { KafkaReceived } from './message.js';
+import type { Received } from '../transport.js';
 import { event } from './spec-broker.fixture.js';
 
 const TOPIC = 'baton.referrals.referral';
 const at = (partition: number) => ({ topic: TOPIC, partition });
-const found = (partition: number, from: number, to: number): KafkaReceived[] => Array.from({ length: to - from + 1 }, (_, i) => ({ event: event(TOPIC, `key-${partition}`, from + i + 1), partition, offset: String(from + i) }));
+const found = (partition: number, from: number, to: number): Received[] => Array.from({ length: to - from + 1 }, (_, i) => ({ event: event(TOPIC, `key-${partition}`, from + i + 1), partition, offset: String(from + i) }));
 const offsets = (taken: readonly Taken[]): string[] => taken.flatMap(({ events }) => events.map(({ partition, offset }) => `${partition}:${offset}`));
 
 describe('What a member of a Kafka group has fetched', () => {

@@ -1,4 +1,4 @@
-import type { KafkaReceived } from './message.js';
+import type { Received } from '../transport.js';
 
 export interface TopicPartition {
   readonly topic: string;
@@ -13,7 +13,7 @@ export interface Position extends TopicPartition {
 /** Events of one partition that were handed over. */
 interface Taken {
   readonly feed: Feed;
-  readonly events: readonly KafkaReceived[];
+  readonly events: readonly Received[];
   readonly round: number;
   readonly ownership: number;
   readonly era: number;
@@ -21,7 +21,7 @@ interface Taken {
 
 /** One partition: what was fetched and waits, and how far handling got. */
 class Feed {
-  queue: KafkaReceived[] = [];
+  queue: Received[] = [];
   /** Read by us at present. */
   assigned = false;
   /** In a batch that is being handled. */
@@ -100,7 +100,7 @@ export class Feeds {
    * Appends what was fetched.
    * @param committed position at the last joining, if it is known
    */
-  offer(feed: Feed, events: readonly KafkaReceived[], committed?: number): void {
+  offer(feed: Feed, events: readonly Received[], committed?: number): void {
     const first = Number(events[0]!.offset);
     // What was handled already comes again after a joining, from the committed position on, and is left out. Anything else that lies behind is
     // something new at old positions; or it comes twice, which does no harm.

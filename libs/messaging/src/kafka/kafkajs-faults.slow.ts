@@ -230,7 +230,7 @@ const kafka = await kafkaForTests();
     const notes = new Notes();
     await join(transport('consent'), topic, notes.take);
     await until(() => notes.received.length === 5, 'something was left out');
-    expect(notes.received.map((one) => ('unreadable' in one ? one.unreadable : one.event.key))).toEqual(['bad', 'no value', 'value is no JSON object', 'attribute is missing or malformed', 'good']);
+    expect(notes.received.map((one) => one.unreadable ?? one.event.key)).toEqual(['bad', 'no value', 'value is no JSON object', 'attribute is missing or malformed', 'good']);
     expect(notes.received.slice(0, 4).every(({ event: { key } }) => key === 'bad')).toBe(true);
   });
 

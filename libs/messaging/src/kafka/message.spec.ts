@@ -68,10 +68,20 @@ describe('An event on Kafka', () => {
     ['attribute is missing or malformed', good.value, { ...good.headers, ce_sequence: '-1' }],
     ['attribute is missing or malformed', good.value, { ...good.headers, ce_time: 'yesterday' }],
     ['attribute is missing or malformed', good.value, { ...good.headers, ce_specversion: '0.3' }],
+    ['attribute is missing or malformed', good.value, { ...good.headers, ce_sequence: '9999999999' }],
+    ['attribute is missing or malformed', good.value, { ...good.headers, ce_type: 'baton\0' }],
+    ['value is too large', `{"a":"${'x'.repeat(1_048_576)}"}`, good.headers],
   ])('that is none says so, keeps its key, and has the same id whenever it is read: %s', (because, value, headers) => {
     const first = receivedOf(TOPIC, 3, arriving(value, headers));
-    expect(first).toMatchObject({ unreadable: because, partition: 3, offset: '12', event: { key: 'r-1', version: 0, data: { unreadable: because, at: `${TOPIC}/3/12` } } });
+    expect(first).toMatchObject({ unreadable: because, partition: 3, offset: '12', event: { key: 'r-1', version: 0, data: { unreadable: because } } });
     expect(first.event.id).toMatch(/^[0-9a-f-]{36}$/);
+    // The whole event may come yet, and is not to be taken for handled.
+    expect(first.event.id).not.toBe(sent.id);
+    expect((first.event.data['base64'] as string | null)?.length ?? 0).toBeLessThan(90_000);
     expect(receivedOf(TOPIC, 3, arriving(value, headers))).toEqual(first);
+  });
+
+  it.each([['none', null], ['empty', ''], ['one that cannot be stored', 'r\0'], ['an endless one', 'r'.repeat(201)]])('that is none and whose key is %s stands under its place', (_, key) => {
+    expect(receivedOf(TOPIC, 3, arriving('{"broken', good.headers, key)).event).toMatchObject({ key: '3-12', type: sent.type, correlationId: sent.correlationId, traceparent: sent.traceparent });
   });
 });

@@ -10,16 +10,11 @@ export interface OutgoingMessage {
   readonly headers: Record<string, string>;
 }
 
-/**
- * What was found at a place and is no event of ours. It stands for itself under its key, so that the key waits for it: its data holds what
- * was there, and no handler can make sense of it.
- */
-export type UnreadableBecause = 'no value' | 'value is no JSON object' | 'attribute is missing or malformed';
+/** Why what was found at a place is no event. */
+type UnreadableBecause = 'no value' | 'value is too large' | 'value is no JSON object' | 'attribute is missing or malformed';
 
-/** An event and where it was found; with `unreadable` when what was found there is no event. */
-export interface KafkaReceived extends Received {
-  readonly unreadable?: UnreadableBecause;
-}
+/** What topics of ours take at most; a topic that takes more is not made by us, and nothing bigger is made an object of. */
+const VALUE_AT_MOST = 1_048_576;
 
 /** The event in the binary mode of CloudEvents' Kafka binding: attributes as headers, the data alone as value. */
 export function messageOf(event: BatonEvent): OutgoingMessage {
@@ -36,9 +31,10 @@ export const sizeOf = ({ key, value, headers }: OutgoingMessage): number =>
 type Place = Pick<Received, 'partition' | 'offset'> & { readonly topic: string };
 
 /** Reads a message, in binary or structured mode. Never throws: what cannot be read comes back as such. */
-export function receivedOf(topic: string, partition: number, message: KafkaMessage): KafkaReceived {
+export function receivedOf(topic: string, partition: number, message: KafkaMessage): Received {
   const place: Place = { topic, partition, offset: message.offset };
   if (message.value === null) return unreadable(place, message, 'no value');
+  if (message.value.length > VALUE_AT_MOST) return unreadable(place, message, 'value is too large');
   const value = jsonObject(message.value.toString());
   if (value === undefined) return unreadable(place, message, 'value is no JSON object');
   const structured = header(message.headers, 'content-type')?.startsWith('application/cloudevents+json') ?? false;
@@ -48,10 +44,10 @@ export function receivedOf(topic: string, partition: number, message: KafkaMessa
 
 /** The event of these attributes; undefined if one that is needed lacks or is misspelt. Others may be unknown to us. */
 function eventIn(topic: string, message: KafkaMessage, attributes: Readonly<Record<string, unknown>>, data: unknown): BatonEvent | undefined {
-  const text = (name: string): string => (typeof attributes[name] === 'string' ? attributes[name] : '');
+  const text = (name: string): string => (isStorable(attributes[name]) ? attributes[name] : '');
   const [id, type, time, sequence, traceparent] = [text('id'), text('type'), text('time'), text('sequence'), text('traceparent')];
   const key = message.key?.toString() ?? text('subject');
-  if (!UUID.test(id) || type === '' || key === '' || Number.isNaN(Date.parse(time)) || !/^\d{1,10}$/.test(sequence) || text('specversion') !== '1.0') return undefined;
+  if (!UUID.test(id) || type === '' || !isKey(key) || !isTime(time) || !isVersion(sequence) || text('specversion') !== '1.0') return undefined;
   if (typeof data !== 'object' || data === null || Array.isArray(data)) return undefined;
   return {
     id,
@@ -67,22 +63,33 @@ function eventIn(topic: string, message: KafkaMessage, attributes: Readonly<Reco
   };
 }
 
+/** What cannot be stored would keep its partition from going on: it could be neither handled nor parked. */
+const TEXT_AT_MOST = 1_000;
+const isStorable = (value: unknown): value is string => typeof value === 'string' && value.length <= TEXT_AT_MOST && !value.includes('\0');
+const isKey = (key: string | undefined): key is string => isStorable(key) && key !== '' && key.length <= 200;
+const isVersion = (sequence: string): boolean => /^\d{1,10}$/.test(sequence) && Number(sequence) < 2 ** 31;
+const isTime = (time: string): boolean => /^\d{4}-\d{2}-\d{2}T/.test(time) && !Number.isNaN(Date.parse(time));
+
 /** As much of an unreadable value as is kept. */
 const KEPT_BYTES = 65_536;
 
-function unreadable({ topic, partition, offset }: Place, message: KafkaMessage, because: UnreadableBecause): KafkaReceived {
-  const id = header(message.headers, 'ce_id');
-  const value = message.value;
+function unreadable({ topic, partition, offset }: Place, message: KafkaMessage, because: UnreadableBecause): Received {
+  const text = (name: string): string | undefined => [header(message.headers, name)].find(isStorable);
+  const key = message.key?.toString();
+  const { value, timestamp } = message;
+  const traceparent = text('ce_traceparent');
   const event: BatonEvent = {
-    id: id !== undefined && UUID.test(id) ? id : placeId(topic, partition, offset),
+    // Never the id that it claims: a whole event of that id may come yet, and must not be taken for handled.
+    id: placeId(topic, partition, offset, timestamp),
     topic,
-    key: message.key?.toString() ?? `${partition}-${offset}`,
+    key: isKey(key) ? key : `${partition}-${offset}`,
     version: 0,
-    type: header(message.headers, 'ce_type') ?? `${topic.split('.').slice(0, 2).join('.')}.unreadable.v1`,
-    time: new Date(Number(message.timestamp)).toISOString(),
-    correlationId: header(message.headers, 'ce_correlationid') ?? 'unknown',
-    causationId: header(message.headers, 'ce_causationid') ?? 'unknown',
-    data: { unreadable: because, at: `${topic}/${partition}/${offset}`, bytes: value?.length ?? 0, base64: value?.subarray(0, KEPT_BYTES).toString('base64') ?? null },
+    type: text('ce_type') || `${topic.split('.').slice(0, 2).join('.')}.unreadable.v1`,
+    time: new Date(Number(timestamp)).toISOString(),
+    correlationId: text('ce_correlationid') || 'unknown',
+    causationId: text('ce_causationid') || 'unknown',
+    ...(traceparent === undefined ? {} : { traceparent }),
+    data: { unreadable: because, id: text('ce_id') ?? null, bytes: value?.length ?? 0, base64: value?.subarray(0, KEPT_BYTES).toString('base64') ?? null },
   };
   return { event, partition, offset, unreadable: because };
 }
@@ -90,8 +97,8 @@ function unreadable({ topic, partition, offset }: Place, message: KafkaMessage, 
 const UUID = /^[0-9a-f]{8}(-[0-9a-f]{4}){3}-[0-9a-f]{12}$/i;
 
 /** An id for what has none, the same whenever it is read. */
-function placeId(topic: string, partition: number, offset: string): string {
-  const hex = createHash('sha256').update(`${topic}/${partition}/${offset}`).digest('hex');
+function placeId(topic: string, partition: number, offset: string, timestamp: string): string {
+  const hex = createHash('sha256').update(`${topic}/${partition}/${offset}/${timestamp}`).digest('hex');
   return `${hex.slice(0, 8)}-${hex.slice(8, 12)}-8${hex.slice(13, 16)}-a${hex.slice(17, 20)}-${hex.slice(20, 32)}`;
 }
 

@@ -2,7 +2,7 @@ import type { BatonEvent, NewEvent } from '@baton/contracts';
 import { batonActs, newEventId, newId, type Caller } from '@baton/kernel';
 import { roleOf, type Database, type Schema } from '@baton/postgres';
 import { createTestDatabase, type TestDatabase } from '@baton/testing';
-import { inboxTables, logTables, outboxTables, relayTables } from '../tables.js';
+import { inboxTables, logTables, outboxTables, parkingTables, relayTables } from '../tables.js';
 import type { Transport } from '../transport.js';
 
 /** A database in which referrals publishes and consent consumes, each as its own role. */
@@ -17,7 +17,7 @@ export async function twoServices(): Promise<TwoServices> {
   const test = await createTestDatabase();
   const schemas: Schema[] = ['referrals', 'consent'];
   for (const schema of schemas) {
-    await test.admin(`SET ROLE ${roleOf(schema)}; ${outboxTables(schema)} ${relayTables(schema)} ${logTables(schema)} ${inboxTables(schema)} RESET ROLE;`);
+    await test.admin(`SET ROLE ${roleOf(schema)}; ${outboxTables(schema)} ${relayTables(schema)} ${logTables(schema)} ${inboxTables(schema)} ${parkingTables(schema)} RESET ROLE;`);
   }
   await test.admin(`SET ROLE baton_consent; CREATE TABLE consent.effect (place bigint GENERATED ALWAYS AS IDENTITY, key text, version int); RESET ROLE;`);
   await test.admin(`SET ROLE baton_referrals; CREATE TABLE referrals.thing (id text PRIMARY KEY, version int NOT NULL); RESET ROLE;`);

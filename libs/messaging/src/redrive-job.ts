@@ -1,0 +1,138 @@
+import { setTimeout as sleep } from 'node:timers/promises';
+import { crashPoint, newId } from '@baton/kernel';
+import type { Database, Reader, Schema } from '@baton/postgres';
+import type { Alongside } from './discarded.js';
+import { errorClass, passes } from './failure.js';
+import type { Where } from './parked.js';
+import { FITS, filterValues, type ParkedFilter } from './parked-queries.js';
+import { perSchema } from './per-schema.js';
+import type { Redriven } from './redrive.js';
+
+/** A retry of many keys, and how far it is. */
+export interface RetryJob {
+  readonly id: string;
+  /** Which keys were meant. */
+  readonly topic?: string;
+  readonly key?: string;
+  readonly error?: string;
+  readonly startedBy: string;
+  /** Keys that fitted when it began; of those, keys that are open now, and keys that something stopped again. */
+  readonly total: number;
+  readonly done: number;
+  readonly failed: number;
+  /** Events that took effect. */
+  readonly applied: number;
+  /** Class of the failure that stopped the last of `failed`. */
+  readonly lastError?: string;
+  readonly startedAt: Date;
+  readonly endedAt?: Date;
+  /** `stopped`: its process ended or died before it was through. Nothing is lost by that; it may be started again. */
+  readonly state: 'running' | 'done' | 'stopped';
+}
+
+const BEAT_MS = 1_000;
+/** Without a sign of life for so long a job counts as dead. */
+const DEAD_AFTER_MS = 10_000;
+/** Between tries while the database or a dependency is away. */
+const AWAY_MS = 1_000;
+const REMEMBERED = '30 days';
+
+const keysThatFit = perSchema((schema) => `SELECT k.topic, k.key FROM ${schema}.parked_key k WHERE ${FITS} ORDER BY k.first_seen, k.topic, k.key`);
+
+/** Keys that fit a filter, the one shut longest first. */
+export const keysOf = (reader: Reader, schema: Schema, consumer: string, filter: ParkedFilter): Promise<Where[]> => reader.query<Where>(keysThatFit(schema), filterValues(consumer, filter));
+
+const begin = perSchema(
+  (schema) => `WITH forgotten AS (DELETE FROM ${schema}.redrive WHERE started_at < statement_timestamp() - interval '${REMEMBERED}')
+    INSERT INTO ${schema}.redrive (id, consumer, topic, key, error, started_by, total) VALUES ($5::uuid, $1::text, $2::text, $3::text, $4::text, $6::text, $7::int)`,
+);
+
+const progress = perSchema(
+  (schema) => `UPDATE ${schema}.redrive SET done = $2::int, failed = $3::int, applied = $4::int, last_error = $5::text, beat_at = clock_timestamp(),
+    ended_at = CASE WHEN $6::boolean THEN clock_timestamp() END WHERE id = $1::uuid`,
+);
+
+const find = perSchema(
+  (schema) => `SELECT json_strip_nulls(json_build_object('id', id, 'topic', topic, 'key', key, 'error', error, 'startedBy', started_by, 'total', total, 'done', done, 'failed', failed, 'applied', applied, 'lastError', last_error)) AS job,
+    started_at AS "startedAt", ended_at AS "endedAt",
+    CASE WHEN ended_at IS NULL AND beat_at > clock_timestamp() - interval '${DEAD_AFTER_MS} ms' THEN 'running' WHEN ended_at IS NOT NULL AND done + failed >= total THEN 'done' ELSE 'stopped' END AS state
+    FROM ${schema}.redrive WHERE consumer = $1::text AND id = $2::uuid`,
+);
+
+/** A retry of this or another process. */
+export async function findJob(reader: Reader, schema: Schema, consumer: string, id: string): Promise<RetryJob | undefined> {
+  const [row] = await reader.query<Pick<RetryJob, 'startedAt' | 'state'> & { job: Omit<RetryJob, 'startedAt' | 'endedAt' | 'state'>; endedAt: Date | null }>(find(schema), [consumer, id]);
+  return row && { ...row.job, startedAt: row.startedAt, state: row.state, ...(row.endedAt === null ? {} : { endedAt: row.endedAt }) };
+}
+
+/** Retries keys one after the other in the background of this process, and notes each second how far it is. */
+export class RedriveJob {
+  readonly id = newId();
+  private done = 0;
+  private failed = 0;
+  private applied = 0;
+  private lastError: string | null = null;
+
+  constructor(
+    private readonly database: Database,
+    private readonly schema: Schema,
+    private readonly keys: readonly Where[],
+    private readonly retry: (where: Where) => Promise<Redriven>,
+  ) {}
+
+  /** Notes what is to be done; nothing is done yet. */
+  async begin(consumer: string, filter: ParkedFilter, by: string, alongside?: Alongside): Promise<void> {
+    await this.database.transaction(async (tx) => {
+      await tx.query(begin(this.schema), [...filterValues(consumer, filter), this.id, by, this.keys.length]);
+      crashPoint('redrive.begun');
+      await alongside?.(tx);
+    });
+  }
+
+  /** @param ending stops it behind the key in hand. Never rejects. */
+  async run(ending: AbortSignal): Promise<void> {
+    // A beat that fails is followed by another; the last one is tried until it is through.
+    const beat = setInterval(() => void this.note(false).catch(() => undefined), BEAT_MS);
+    beat.unref();
+    for (const where of this.keys) {
+      if (ending.aborted) break;
+      await this.one(where, ending);
+    }
+    clearInterval(beat);
+    await this.patiently(() => this.note(true), ending);
+  }
+
+  private async one(where: Where, ending: AbortSignal): Promise<void> {
+    let tried: Redriven | undefined;
+    try {
+      tried = await this.patiently(() => this.retry(where), ending);
+      if (!tried) return;
+    } catch (error) {
+      tried = { ...where, applied: 0, stoppedBy: errorClass(error) };
+    }
+    this.applied += tried.applied;
+    if (tried.stoppedBy === undefined) this.done++;
+    else {
+      this.failed++;
+      this.lastError = tried.stoppedBy;
+    }
+  }
+
+  private async note(ended: boolean): Promise<void> {
+    await this.database.query(progress(this.schema), [this.id, this.done, this.failed, this.applied, this.lastError, ended]);
+    crashPoint('redrive.progress-noted');
+  }
+
+  /** Tries again what passes by itself. @returns undefined if it was to end meanwhile */
+  private async patiently<T>(work: () => Promise<T>, ending: AbortSignal): Promise<T | undefined> {
+    for (;;) {
+      try {
+        return await work();
+      } catch (error) {
+        if (!passes(error)) throw error;
+        if (ending.aborted) return undefined;
+        await sleep(AWAY_MS, undefined, { signal: ending }).catch(() => undefined);
+      }
+    }
+  }
+}
