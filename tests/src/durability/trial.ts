@@ -8,7 +8,7 @@ import type { Violation } from './invariants.js';
 import { Load } from './load.js';
 import { gaugesAtRest, listedFor, shownTo, subscriberOf } from './observe.js';
 import { RecordingReceiver } from './receivers.js';
-import { Stage } from './stage.js';
+import type { Stage } from './stage.js';
 import { SUBSCRIPTIONS } from './walk.js';
 
 const RESTS_WITHIN_MS = 45_000;
@@ -29,7 +29,7 @@ export class Trial {
   }
 
   /**
-   * Everybody subscribed to a Baton that was started on a stage and stopped again.
+   * Everybody subscribed to a Baton that was started on a stage.
    * @param chance 0 … 1, asked for at each answer: how often partners repeat what was answered
    */
   static async open(stage: Stage, chance: () => number = Math.random): Promise<Trial> {
@@ -38,8 +38,6 @@ export class Trial {
     const trial = new Trial(stage, partner('rapid-response'), partner('safe-zones'), asked);
     await stage.start();
     await trial.subscribe();
-    // An orderly end keeps the compiled code for the starts to come.
-    await stage.stop();
     return trial;
   }
 
