@@ -55,7 +55,8 @@ export class ApartStage implements Stage {
     const inherited = Object.fromEntries(['PATH', 'HOME', 'TMPDIR'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
     const given = {
       ...inherited,
-      NODE_COMPILE_CACHE: join(folder, 'compiled'),
+      // Where Node keeps it if asked to without a folder. Starting a dozen processes again and again is what takes the time here.
+      NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
       BATON_HOME: join(folder, 'home'),
       BATON_PORT: String(await freePort()),
       BATON_LOG_LEVEL: 'warn',
