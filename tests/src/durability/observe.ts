@@ -57,7 +57,7 @@ export async function listedFor({ name, partner: { system }, subscription }: Rec
 export async function subscriberOf({ name, partner: { system }, subscription }: RecordingReceiver): Promise<Subscriber> {
   const { body } = await system.get(`Subscription/${subscription}/$status`);
   const parameters = body.entry[0].resource.parameter as { name: string; valueString?: string }[];
-  return { name, total: Number(parameters.find((one) => one.name === 'events-since-subscription-start')?.valueString) };
+  return { name, partner: system.id, total: Number(parameters.find((one) => one.name === 'events-since-subscription-start')?.valueString) };
 }
 
 /** Gauges that are 0 when nothing is left to do. */

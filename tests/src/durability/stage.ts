@@ -7,6 +7,8 @@ export interface Stage {
   readonly folder: string;
   /** Where Baton keeps its data. */
   readonly home: string;
+  /** How many processes may be asked for one read. */
+  readonly readsAtMost: number;
   system(partner: string): PartnerSystem;
   /** Has Baton run, armed or not; what ran otherwise until now is killed. Returns once it is ready, or has died before that. */
   start(arm?: Arm): Promise<void>;

@@ -10,6 +10,7 @@ const DIES_WITHIN_MS = 30_000;
 
 /** A home of the embedded whole, as `npm start` runs it. */
 export class StandaloneStage implements Stage {
+  readonly readsAtMost = 1;
   private baton: BatonProcess | undefined;
   private starts = 0;
 

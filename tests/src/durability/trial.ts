@@ -3,9 +3,10 @@ import { eventually } from '@baton/testing';
 import type { Arm, End } from './baton-process.js';
 import { CarefulPartner } from './careful-partner.js';
 import { check } from './checker.js';
-import type { Asked, History } from './history.js';
+import type { Asked, History, Seen } from './history.js';
 import type { Violation } from './invariants.js';
 import { Load } from './load.js';
+import { auditOf } from './observe-audit.js';
 import { gaugesAtRest, listedFor, shownTo, subscriberOf } from './observe.js';
 import { RecordingReceiver } from './receivers.js';
 import type { Stage } from './stage.js';
@@ -23,7 +24,7 @@ export class Trial {
     readonly stage: Stage,
     private readonly referrer: CarefulPartner,
     private readonly receiver: CarefulPartner,
-    private readonly asked: Asked[],
+    private readonly notes: { readonly asked: Asked[]; readonly seen: Seen[] },
   ) {
     this.load = new Load({ referrer, receiver });
   }
@@ -33,9 +34,9 @@ export class Trial {
    * @param chance 0 … 1, asked for at each answer: how often partners repeat what was answered
    */
   static async open(stage: Stage, chance: () => number = Math.random): Promise<Trial> {
-    const asked: Asked[] = [];
-    const partner = (id: string) => new CarefulPartner(stage.system(id), asked, () => chance() < 0.1);
-    const trial = new Trial(stage, partner('rapid-response'), partner('safe-zones'), asked);
+    const notes = { asked: [], seen: [] };
+    const partner = (id: string) => new CarefulPartner(stage.system(id), notes, () => chance() < 0.1);
+    const trial = new Trial(stage, partner('rapid-response'), partner('safe-zones'), notes);
     await stage.start();
     await trial.subscribe();
     return trial;
@@ -83,7 +84,7 @@ export class Trial {
   }
 
   private leastFor(name: string): number {
-    return this.asked.flatMap(({ announces }) => announces).filter(({ to, introduces }) => !introduces && to.includes(name)).length;
+    return this.notes.asked.flatMap(({ announces }) => announces).filter(({ to, introduces }) => !introduces && to.includes(name)).length;
   }
 
   async history(): Promise<History> {
@@ -98,7 +99,18 @@ export class Trial {
     ];
     const listed = (await Promise.all(this.receivers.map(listedFor))).flat();
     const subscribers = await Promise.all(this.receivers.map(subscriberOf));
-    return { asked: [...this.asked], shown, subscribers, listed, arrived: this.receivers.flatMap((one) => one.arrived()), rest: gaugesAtRest(await this.stage.metrics()) };
+    const { asked, seen } = this.notes;
+    return {
+      asked: [...asked],
+      seen: [...seen],
+      readsAtMost: this.stage.readsAtMost,
+      ...(await auditOf(this.stage.home)),
+      shown,
+      subscribers,
+      listed,
+      arrived: this.receivers.flatMap((one) => one.arrived()),
+      rest: gaugesAtRest(await this.stage.metrics()),
+    };
   }
 
   async close({ keep = false } = {}): Promise<void> {

@@ -33,6 +33,8 @@ const READY_WITHIN_MS = 90_000;
  * by what watches over it, and nobody else does anything.
  */
 export class ApartStage implements Stage {
+  /** The proxy asks another process, once, where one breaks off before its answer. */
+  readonly readsAtMost = 2;
   readonly processes: ApartProcess[] = [];
   private apart: Apart | undefined;
   private engines: Engines | undefined;
