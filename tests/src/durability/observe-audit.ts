@@ -1,6 +1,4 @@
-import { readFile } from 'node:fs/promises';
-import { join } from 'node:path';
-import { databaseAt } from '@baton/testing';
+import { administering } from './administering.js';
 import type { Attempted, Audited } from './history.js';
 
 const ENTRIES = `SELECT partner, interaction, 'Patient/' || patient AS patient, resources, request_id AS "requestId" FROM audit.entry
@@ -10,13 +8,9 @@ const ATTEMPTS = `SELECT 'msg_' || e.id AS "webhookId", count(*)::int AS attempt
   WHERE a.named <> '{}' GROUP BY e.id`;
 
 /** What the audit of a home says, and how often deliveries were attempted, read as its administrator. */
-export async function auditOf(home: string): Promise<{ audited: Audited[]; attempted: Attempted[] }> {
-  const database = databaseAt((await readFile(join(home, 'secrets', 'admin-dsn'), 'utf8')).trim());
-  try {
-    const entries = await database.admin<Omit<Audited, 'patient'> & { patient: string | null }>(ENTRIES);
-    const attempted = await database.admin<Attempted>(ATTEMPTS);
+export const auditOf = (home: string): Promise<{ audited: Audited[]; attempted: Attempted[] }> =>
+  administering(home, async ({ admin }) => {
+    const entries = await admin<Omit<Audited, 'patient'> & { patient: string | null }>(ENTRIES);
+    const attempted = await admin<Attempted>(ATTEMPTS);
     return { audited: entries.map(({ patient, ...entry }) => ({ ...entry, ...(patient === null ? {} : { patient }) })), attempted };
-  } finally {
-    await database.close();
-  }
-}
+  });

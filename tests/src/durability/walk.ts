@@ -19,7 +19,8 @@ const ABOUT_CONTACTS = ['receiver-episodes'];
 
 const referralEvent = (name: string): string => `baton.referrals.referral-${name}.v1`;
 
-interface Known {
+/** A young person who was referred. */
+export interface Known {
   /** Names the young person in keys of this run. */
   readonly name: string;
   readonly patient: string;
@@ -32,9 +33,16 @@ interface Known {
  * @throws NotGranted if Baton did not let somebody go on
  */
 export async function walk(partners: Partners, index: number): Promise<void> {
+  const known = await refer(partners.referrer, index);
+  const task = await partners.receiver.find(`Task?focus=${known.request}`, (answer) => answer.body.entry?.[0]?.resource as Resource | undefined);
+  await Promise.all([amendments(partners.referrer, known, 1 + (index % 2)), handling(partners.receiver, known, task)]);
+}
+
+/** Refers a young person, another one for each index. @throws NotGranted */
+export async function refer(referrer: CarefulPartner, index: number): Promise<Known> {
   const name = `p${index}`;
   const bundle = exampleReferral({ index, seed: 11, today: new Date() });
-  const referred = await partners.referrer.ask({
+  const referred = await referrer.ask({
     key: `${name}-refer`,
     what: 'refer',
     method: 'POST',
@@ -45,23 +53,24 @@ export async function walk(partners: Partners, index: number): Promise<void> {
       return [{ focus: madeBy(answer, 'ServiceRequest'), events, person: madeBy(answer, 'Patient'), to: ABOUT_REFERRALS, introduces: true }];
     },
   });
-  const known = { name, patient: madeBy(referred, 'Patient'), request: madeBy(referred, 'ServiceRequest') };
-  const task = await partners.receiver.find(`Task?focus=${known.request}`, (answer) => answer.body.entry?.[0]?.resource as Resource | undefined);
-  await Promise.all([amendments(partners.referrer, known, 1 + (index % 2)), handling(partners.receiver, known, task)]);
+  return { name, patient: madeBy(referred, 'Patient'), request: madeBy(referred, 'ServiceRequest') };
 }
 
-async function amendments(referrer: CarefulPartner, { name, patient, request }: Known, times: number): Promise<void> {
-  for (let time = 1; time <= times; time++) {
-    await referrer.ask({
-      key: `${name}-amend-${time}`,
-      what: 'amend',
-      method: 'PATCH',
-      path: request,
-      headers: { 'if-match': `W/"${time}"` },
-      body: [{ op: 'add', path: '/patientInstruction', value: `Ring the bell ${time} times.` }],
-      announces: () => [{ focus: request, events: [referralEvent('amended')], person: patient, to: ABOUT_REFERRALS, introduces: false }],
-    });
-  }
+async function amendments(referrer: CarefulPartner, known: Known, times: number): Promise<void> {
+  for (let time = 1; time <= times; time++) await amend(referrer, known, time);
+}
+
+/** Changes what a referral says. @param time the first, the second … of this referral @throws NotGranted */
+export function amend(referrer: CarefulPartner, { name, patient, request }: Known, time: number): Promise<HttpAnswer> {
+  return referrer.ask({
+    key: `${name}-amend-${time}`,
+    what: 'amend',
+    method: 'PATCH',
+    path: request,
+    headers: { 'if-match': `W/"${time}"` },
+    body: [{ op: 'add', path: '/patientInstruction', value: `Ring the bell ${time} times.` }],
+    announces: () => [{ focus: request, events: [referralEvent('amended')], person: patient, to: ABOUT_REFERRALS, introduces: false }],
+  });
 }
 
 async function handling(receiver: CarefulPartner, known: Known, task: Resource): Promise<void> {

@@ -18,8 +18,14 @@ export interface ApartStageOptions {
   readonly env?: Readonly<Record<string, string>>;
   /** One, or three for fail-over. */
   readonly brokers?: 1 | 3;
-  /** Further settings of the brokers. */
-  readonly brokerSettings?: Readonly<Record<string, string>>;
+  /** Something that stands before the one broker. */
+  readonly before?: BrokerFront;
+}
+
+/** Where the one broker listens, and where Baton is told that it does. */
+export interface BrokerFront {
+  readonly brokerPort: number;
+  readonly port: number;
 }
 
 const INSTANCES = 2;
@@ -50,10 +56,11 @@ export class ApartStage implements Stage {
   ) {}
 
   /** An empty home and a running Kafka. @throws KafkaUnavailable */
-  static async open({ env = {}, brokers = 1, brokerSettings = {} }: ApartStageOptions = {}): Promise<ApartStage> {
+  static async open({ env = {}, brokers = 1, before }: ApartStageOptions = {}): Promise<ApartStage> {
     const folder = await mkdtemp(join(tmpdir(), 'baton-resilience-'));
     await mkdir(join(folder, 'home'), { mode: 0o700 });
-    const kafka = await startKafka({ home: join(folder, 'kafka'), brokers, settings: brokerSettings });
+    const front = before && { port: before.brokerPort, settings: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${before.port}` } };
+    const kafka = await startKafka({ home: join(folder, 'kafka'), brokers, ...front });
     const inherited = Object.fromEntries(['PATH', 'HOME', 'TMPDIR'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
     const given = {
       ...inherited,
@@ -63,7 +70,7 @@ export class ApartStage implements Stage {
       BATON_PORT: String(await freePort()),
       BATON_LOG_LEVEL: 'warn',
       BATON_CHECK_EVENTS: '1',
-      KAFKA_BROKERS: kafka.brokers,
+      KAFKA_BROKERS: before ? `127.0.0.1:${before.port}` : kafka.brokers,
       ...env,
     };
     return new ApartStage(folder, kafka, withLoopback(given) as Record<string, string>);
@@ -71,6 +78,11 @@ export class ApartStage implements Stage {
 
   get home(): string {
     return this.env['BATON_HOME']!;
+  }
+
+  /** Addresses of the brokers, as Baton has them. */
+  get brokers(): string {
+    return this.env['KAFKA_BROKERS']!;
   }
 
   get address(): string {

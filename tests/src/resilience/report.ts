@@ -1,11 +1,24 @@
 import { killedOver } from '../durability/points.js';
 import { brokenIn, commit, headline, machine, row } from '../durability/report.js';
 import type { Round } from '../durability/rounds.js';
+import type { Fault, Outcome } from './fault.js';
 
-/** `docs/resilience.md`: what was killed, how often, and what came of it. */
-export function markdown(rounds: readonly Round[], at: Date): string {
+/** What came of a fault. */
+export interface Befallen extends Outcome {
+  readonly fault: Fault;
+}
+
+export interface Results {
+  readonly killed: readonly Round[];
+  readonly befallen: readonly Befallen[];
+}
+
+const faultRow = ({ fault: { name, does }, figures, broken }: Befallen): string => `| ${name} | ${does} | ${figures.join('; ')} | ${broken.length === 0 ? 'all kept' : 'broken'} |`;
+
+/** `docs/resilience.md`: what was killed, how often, what else happened, and what came of it. */
+export function markdown({ killed, befallen }: Results, at: Date): string {
   const points = killedOver('kafka');
-  const broken = brokenIn(rounds);
+  const broken = [...brokenIn(killed), ...befallen.flatMap((one) => one.broken.map((says) => `- ${one.fault.name}: ${says}`))];
   return [
     '# Resilience',
     '',
@@ -16,12 +29,23 @@ export function markdown(rounds: readonly Round[], at: Date): string {
     '',
     `Commit ${commit()}, ${at.toISOString().slice(0, 10)}, on ${machine()}.`,
     '',
-    `**${headline(rounds, broken.length, points.keys())}**`,
+    `**${headline(killed, broken.length, points.keys())}**`,
     ...(broken.length === 0 ? [] : ['', ...broken]),
+    '',
+    '## Killed at crash points',
     '',
     '| Point | Reached by | Killed | Result |',
     '|---|---|---|---|',
-    ...[...points].map(([point, { scene }]) => row(point, scene, rounds.filter((round) => round.point === point))),
+    ...[...points].map(([point, { scene }]) => row(point, scene, killed.filter((round) => round.point === point))),
+    '',
+    '## What happened besides',
+    '',
+    'The same checker judges, and the topics are read to their ends by a client that is none of Baton\'s: of each aggregate every version lies there once, in order,',
+    'but for repeats.',
+    '',
+    '| Fault | What is done | What was seen | Result |',
+    '|---|---|---|---|',
+    ...befallen.map(faultRow),
     '',
   ].join('\n');
 }
