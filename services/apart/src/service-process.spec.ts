@@ -2,13 +2,13 @@ import { freePorts } from '@baton/kafka';
 import { openLog } from '@baton/service-host';
 import { eventually } from '@baton/testing';
 import { fileURLToPath } from 'node:url';
-import { ServiceProcess } from './service-process.js';
+import { ServiceProcess, type Witness } from './service-process.js';
 
 const main = fileURLToPath(new URL('./small-service.fixture.js', import.meta.url));
 
-async function service(env: Record<string, string> = {}): Promise<ServiceProcess> {
+async function service(env: Record<string, string> = {}, witness?: Witness): Promise<ServiceProcess> {
   const [port] = await freePorts(1);
-  return new ServiceProcess({ name: 'small', main, address: `http://127.0.0.1:${port}`, env: () => ({ ...env, BATON_PORT: String(port) }), log: openLog('test', 'silent') });
+  return new ServiceProcess({ name: 'small', main, address: `http://127.0.0.1:${port}`, env: () => ({ ...env, BATON_PORT: String(port) }), log: openLog('test', 'silent'), ...(witness ? { witness } : {}) });
 }
 
 /** The process that answers once one has gone. */
@@ -40,6 +40,14 @@ describe('A service in a process of its own', () => {
     await process_.stop();
     expect([first, second, third].map(isAlive)).toEqual([false, false, false]);
     expect(process_.pid).toBeUndefined();
+  });
+
+  it('is heard by its witness, to the last word, and how it ended', async () => {
+    const heard: (string | object)[] = [];
+    const process_ = await service({ SAYS: 'so long' }, { said: (words) => heard.push(words.toString()), ended: (how) => heard.push(how) });
+    await process_.start();
+    await process_.stop();
+    expect(heard).toEqual(['so long\n', { code: 0, signal: null }]);
   });
 
   it('is not waited for when it ends at once', async () => {

@@ -13,6 +13,14 @@ export interface ServiceProcessOptions {
   /** Its environment, asked for at each start. */
   readonly env: () => Readonly<Record<string, string>>;
   readonly log: Log;
+  /** Without one, what it says goes to the terminal of this process. */
+  readonly witness?: Witness;
+}
+
+/** Is told what a process says, on either stream, and how each run of it ended, after the last word. */
+export interface Witness {
+  said(words: Buffer): void;
+  ended(how: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): void;
 }
 
 /** A service that could not start; what it said of the reason is on the terminal. */
@@ -61,7 +69,7 @@ export class ServiceProcess {
     this.hurry.abort();
     const child = this.child;
     if (child && this.pid !== undefined) {
-      const ended = once(child, 'exit');
+      const ended = once(child, 'close');
       child.kill('SIGTERM');
       await ended;
     }
@@ -69,8 +77,14 @@ export class ServiceProcess {
   }
 
   private spawn(): ChildProcess {
+    const { main, env, witness } = this.options;
+    const output = witness ? 'pipe' : 'inherit';
     // The channel tells it when we are gone, however that came about.
-    this.child = spawn(process.execPath, [this.options.main], { env: { ...this.options.env() }, stdio: ['ignore', 'inherit', 'inherit', 'ipc'] });
+    this.child = spawn(process.execPath, [main], { env: { ...env() }, stdio: ['ignore', output, output, 'ipc'] });
+    if (witness) {
+      for (const stream of [this.child.stdout, this.child.stderr]) stream!.on('data', (words: Buffer) => witness.said(words));
+      this.child.once('close', (code, signal) => witness.ended({ code, signal }));
+    }
     return this.child;
   }
 

@@ -4,4 +4,9 @@ import { createServer } from 'node:http';
 if (process.env['FAILS'] === 'yes') process.exit(3);
 const server = createServer((_request, answer) => answer.end(String(process.pid)));
 server.listen(Number(process.env['BATON_PORT']), '127.0.0.1');
-for (const reason of ['SIGTERM', 'disconnect']) process.on(reason, () => process.exit(0));
+const end = (): void => {
+  const { SAYS } = process.env;
+  if (SAYS !== undefined) process.stderr.write(`${SAYS}\n`);
+  process.exit(0);
+};
+for (const reason of ['SIGTERM', 'disconnect']) process.on(reason, end);

@@ -8,7 +8,7 @@ import { resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engines } from './engines.js';
 import { OTHERWISE, routesOf } from './routes.js';
-import { ServiceProcess } from './service-process.js';
+import { ServiceProcess, type Witness } from './service-process.js';
 import { setUp } from './set-up.js';
 
 type Env = Readonly<Record<string, string | undefined>>;
@@ -20,6 +20,8 @@ export interface ApartOptions {
   readonly env?: Env;
   /** Variables of one process besides those that all have; asked for at each start of it. */
   readonly envOf?: (service: Schema, instance: number) => Readonly<Record<string, string>>;
+  /** Who is told what each process says and how it ends; else it goes to the terminal. */
+  readonly witnessOf?: (service: Schema, instance: number) => Witness;
 }
 
 /** A Baton whose services are processes of their own. */
@@ -57,7 +59,7 @@ export async function startApart(options: ApartOptions & { readonly engines: Eng
 const OURS_ALONE = new Set(['BATON_PORT', 'DATABASE_URL', 'INSTANCES']);
 const given = (env: Env): Record<string, string> => Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !OURS_ALONE.has(entry[0])));
 
-async function placeProcesses({ config, instances, env = process.env, envOf, engines: { database: { dsns }, brokers } }: ApartOptions & { readonly engines: Engines }, publicUrl: string): Promise<ServiceProcess[]> {
+async function placeProcesses({ config, instances, env = process.env, envOf, witnessOf, engines: { database: { dsns }, brokers } }: ApartOptions & { readonly engines: Engines }, publicUrl: string): Promise<ServiceProcess[]> {
   const common = { ...given(withLoopback(env)), BATON_HOME: resolve(config.BATON_HOME), BATON_HOST: '127.0.0.1', BATON_PUBLIC_URL: publicUrl, ...(brokers === undefined ? {} : { KAFKA_BROKERS: brokers }) };
   const ports = await freePorts(SERVICES.length * instances);
   return SERVICES.flatMap((service) => {
@@ -66,7 +68,8 @@ async function placeProcesses({ config, instances, env = process.env, envOf, eng
     const own = { DATABASE_URL: dsns[name], ...(service.keepsAudit ? { BATON_AUDIT_DATABASE_URL: dsns.audit } : {}) };
     return Array.from({ length: instances }, (_, instance) => {
       const port = String(ports.pop());
-      return new ServiceProcess({ name, main: mainOf(service), address: `http://127.0.0.1:${port}`, env: () => ({ ...common, ...own, BATON_PORT: port, ...envOf?.(name, instance) }), log });
+      const env = (): Record<string, string> => ({ ...common, ...own, BATON_PORT: port, ...envOf?.(name, instance) });
+      return new ServiceProcess({ name, main: mainOf(service), address: `http://127.0.0.1:${port}`, env, log, ...(witnessOf ? { witness: witnessOf(name, instance) } : {}) });
     });
   });
 }

@@ -48,7 +48,7 @@ describe('a Baton that cannot start says which variable is wrong, and nothing of
 });
 
 describe('npm scripts that run long', () => {
-  it.each(['start', 'kafka', 'demo', 'bench', 'durability'])('%s takes the place of the shell that npm signals, so that what stops npm stops it', async (name) => {
+  it.each(['start', 'kafka', 'demo', 'bench', 'durability', 'resilience'])('%s takes the place of the shell that npm signals, so that what stops npm stops it', async (name) => {
     const { scripts } = JSON.parse(await readFile(new URL('../../../package.json', import.meta.url), 'utf8')) as { scripts: Record<string, string> };
     expect(scripts[name]).toMatch(/&& exec node /);
   });

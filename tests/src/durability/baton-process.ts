@@ -3,6 +3,7 @@ import { createWriteStream, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
+import { eventually } from '@baton/testing';
 
 /** Where one Baton lives. */
 export interface Place {
@@ -36,7 +37,7 @@ export class BatonProcess {
 
   private constructor(
     private readonly child: ChildProcess,
-    private readonly place: Place,
+    place: Place,
   ) {
     const log = createWriteStream(join(place.home, '..', 'baton.log'), { flags: 'a' });
     child.stdout!.pipe(log, { end: false });
@@ -105,14 +106,13 @@ export class BatonProcess {
     timer.abort();
     return end ?? undefined;
   }
-
-  /** SIGKILL to its PostgreSQL. @returns the process id that was killed */
-  killPostgres(): number {
-    const pid = postgresPid(this.place);
-    process.kill(pid, 'SIGKILL');
-    return pid;
-  }
 }
 
-/** Process id of the PostgreSQL that runs on a home. */
-export const postgresPid = ({ home }: Place): number => Number(readFileSync(join(home, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
+const postgresPid = (home: string): number => Number(readFileSync(join(home, 'postgres', 'postmaster.pid'), 'utf8').split('\n')[0]);
+
+/** SIGKILL to the embedded PostgreSQL of a home. Returns when there is another. */
+export async function killPostgresOf(home: string): Promise<void> {
+  const killed = postgresPid(home);
+  process.kill(killed, 'SIGKILL');
+  await eventually(() => postgresPid(home) !== killed, { within: 60_000 });
+}

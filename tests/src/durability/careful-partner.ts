@@ -1,7 +1,7 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomUUID } from 'node:crypto';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { Answer as HttpAnswer, PartnerSystem } from '../partner-system.js';
-import { isAcknowledged, type Announcement, type Answer, type Asked, type Change } from './history.js';
+import { isAcknowledged, type Announcement, type Answer, type Asked, type Change, type Seen } from './history.js';
 
 /** A request a partner wants carried out, once, whatever happens on the way. */
 export interface Wish {
@@ -32,7 +32,7 @@ const TRY_AGAIN = new Set([408, 425, 429, 500, 502, 503, 504]);
 export class CarefulPartner {
   constructor(
     readonly system: PartnerSystem,
-    private readonly notes: Asked[],
+    private readonly notes: { readonly asked: Asked[]; readonly seen: Seen[] },
     /** 0 … 1: how likely an answered request is sent once more, as a proxy might. */
     private readonly repeats: () => boolean,
   ) {}
@@ -58,15 +58,18 @@ export class CarefulPartner {
       throw new NotGranted(`${wish.what} (${wish.key}): ${answers.at(-1)?.status ?? 'no answer'}`);
     } finally {
       const { key, what, method } = wish;
-      this.notes.push({ key, what, method, partner: this.system.id, sent, answers, announces: granted ? wish.announces(granted) : [] });
+      this.notes.asked.push({ key, what, method, partner: this.system.id, sent, answers, announces: granted ? wish.announces(granted) : [] });
     }
   }
 
   /** Reads until there is what is looked for. @throws NotGranted */
   async find<Found>(path: string, look: (answer: HttpAnswer) => Found | undefined): Promise<Found> {
     for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(PAUSE_MS)) {
-      const answer = await inTime(this.system.get(path));
-      const found = answer?.status === 200 ? look(answer) : undefined;
+      const requestId = randomUUID();
+      const answer = await inTime(this.system.get(path, { 'x-request-id': requestId }));
+      if (answer?.status !== 200) continue;
+      this.notes.seen.push({ requestId, partner: this.system.id, patients: patientsIn(answer) });
+      const found = look(answer);
       if (found !== undefined) return found;
     }
     throw new NotGranted(`GET ${path}`);
@@ -112,6 +115,21 @@ function changeOf({ response, resource }: Entry): Change[] {
   const [, reference, version] = /([A-Z][A-Za-z]+\/[^/]+)\/_history\/(\d+)$/.exec(response?.location ?? '') ?? [];
   if (reference === undefined) return [];
   return [{ reference, version: Number(version), ...(resource && resource.meta.versionId === version ? { digest: digestOf(resource) } : {}) }];
+}
+
+interface Person {
+  readonly resourceType: string;
+  readonly id: string;
+  readonly subject?: { readonly reference?: string };
+  readonly patient?: { readonly reference?: string };
+  readonly for?: { readonly reference?: string };
+}
+
+/** Whose data an answer holds. */
+function patientsIn({ body }: HttpAnswer): string[] {
+  const resources: Person[] = body.resourceType === 'Bundle' ? ((body.entry ?? []) as { resource: Person }[]).map(({ resource }) => resource) : [body as Person];
+  const references = resources.map((one) => (one.resourceType === 'Patient' ? `Patient/${one.id}` : (one.subject ?? one.patient ?? one.for)?.reference));
+  return [...new Set(references.filter((reference) => reference !== undefined))];
 }
 
 /** Of a resource as JSON. */

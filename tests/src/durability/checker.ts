@@ -1,3 +1,4 @@
+import { auditViolations } from './audited.js';
 import type { History } from './history.js';
 import type { Violation } from './invariants.js';
 import { keptViolations } from './kept.js';
@@ -6,7 +7,7 @@ import { toldViolations } from './told.js';
 
 /** Judges what a run left behind. @returns nothing where every promise was kept */
 export function check(history: History): Violation[] {
-  return [...keptViolations(history), ...toldViolations(history), ...orderViolations(history), ...restViolations(history)];
+  return [...keptViolations(history), ...toldViolations(history), ...orderViolations(history), ...auditViolations(history), ...restViolations(history)];
 }
 
 const restViolations = ({ rest }: History): Violation[] =>

@@ -2,7 +2,8 @@ import { existsSync, readdirSync, readFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { ERRANDS } from './errands.js';
-import { COMPACT, EXEMPT, KILLED_AT } from './points.js';
+import { COMPACT_APART } from '../resilience/matrix.js';
+import { COMPACT, EXEMPT, killedOver, KILLED_AT } from './points.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
 const CALL = /\bcrashPoint\(\s*([^)]*?)\s*\)/g;
@@ -35,9 +36,17 @@ describe('Crash points', () => {
     expect(names.filter((name, place) => names.indexOf(name) !== place)).toEqual([]);
   });
 
-  it('are all killed at by the long run, or exempted with a reason; and nothing else is', () => {
-    expect([...KILLED_AT.keys(), ...Object.keys(EXEMPT)].sort()).toEqual([...new Set(names)].sort());
+  it('are all killed at by a long run, or exempted with a reason; and nothing else is', () => {
+    const killed = new Set([...killedOver('log').keys(), ...killedOver('kafka').keys()]);
+    expect([...killed, ...Object.keys(EXEMPT)].sort()).toEqual([...new Set(names)].sort());
     for (const [name, reason] of Object.entries(EXEMPT)) expect({ name, words: reason.split(' ').length >= 5 }).toEqual({ name, words: true });
+  });
+
+  it('are killed at in both runs, where both reach them', () => {
+    const onlyOver = (over: string): string[] => [...KILLED_AT].filter(([, kill]) => kill.over === over).map(([name]) => name);
+    expect(onlyOver('kafka').filter((name) => !/^(kafka|outbox)\./.test(name))).toEqual([]);
+    expect(onlyOver('log').filter((name) => ['walk', 'stop'].includes(KILLED_AT.get(name)!.scene) && !/^(log|consumer)\./.test(name))).toEqual([]);
+    expect([...KILLED_AT.values()].filter(({ over, scene }) => over !== 'log' && !['walk', 'start', 'stop'].includes(scene))).toEqual([]);
   });
 
   it('that need an errand have one', () => {
@@ -47,7 +56,9 @@ describe('Crash points', () => {
 
   it('of the run with every test lie all along the path, and exist', () => {
     expect(COMPACT.length).toBeGreaterThanOrEqual(10);
-    expect(COMPACT.filter(({ point }) => !KILLED_AT.has(point))).toEqual([]);
+    expect(COMPACT.filter(({ point }) => !killedOver('log').has(point))).toEqual([]);
     expect(new Set(COMPACT.map(({ point }) => point.split('.')[0]))).toEqual(new Set(['http', 'write', 'tx', 'relay', 'consumer', 'delivery']));
+    expect(COMPACT_APART.filter(({ point }) => !killedOver('kafka').has(point))).toEqual([]);
+    expect(new Set(COMPACT_APART.map(({ point }) => point.split('.')[0]))).toEqual(new Set(['http', 'tx', 'relay', 'kafka', 'consumer', 'delivery', 'outbox']));
   });
 });

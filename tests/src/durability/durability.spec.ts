@@ -3,7 +3,7 @@ import { sentence } from './invariants.js';
 import type { End } from './baton-process.js';
 import type { History } from './history.js';
 import { COMPACT } from './points.js';
-import { Stage } from './stage.js';
+import { StandaloneStage } from './standalone-stage.js';
 import { Trial } from './trial.js';
 
 describe('A Baton that is killed again and again under load, and its PostgreSQL too', () => {
@@ -12,7 +12,7 @@ describe('A Baton that is killed again and again under load, and its PostgreSQL 
   let history: History;
 
   beforeAll(async () => {
-    trial = await Trial.open(await Stage.open());
+    trial = await Trial.open(await StandaloneStage.open());
     trial.load.begin();
     ends = [];
     for (const arm of COMPACT) ends.push(await trial.dieAt(arm));

@@ -1,4 +1,4 @@
-import type { Announcement, Arrived, Asked, Change, History, Listed, Shown } from './history.js';
+import type { Announcement, Arrived, Asked, Audited, Change, History, Listed, Seen, Shown } from './history.js';
 
 /** What a clean history is made of: per young person how often the referral was amended, and by which chances things interleave. */
 export interface Plan {
@@ -25,8 +25,9 @@ export function cleanHistory({ amendments, chance }: Plan): History {
   const order = interleaved(lives, chance);
   const listed = SUBSCRIBERS.flatMap((name) => listOf(name, order));
   const arrived = SUBSCRIBERS.flatMap((name) => arrivalsAt(name, listed, order, chance));
-  const subscribers = SUBSCRIBERS.map((name) => ({ name, total: listed.filter(({ subscription }) => subscription === name).length }));
-  return { asked, shown: shownAfter(asked), subscribers, listed, arrived, rest: { 'outbox_age{consent}': 0, 'lag{consent}': 0 } };
+  const subscribers = SUBSCRIBERS.map((name) => ({ name, partner: name.split('-')[0]!, total: listed.filter(({ subscription }) => subscription === name).length }));
+  const seen = lives.map((_, person) => ({ requestId: `look-${person}`, partner: 'receiver', patients: chance() < 0.3 ? [] : [`Patient/p${person}`] }));
+  return { asked, seen, readsAtMost: 1, ...auditAfter(asked, seen, arrived, chance), shown: shownAfter(asked), subscribers, listed, arrived, rest: { 'outbox_age{consent}': 0, 'lag{consent}': 0 } };
 }
 
 /** Refer, amend as often as said, receive, accept, see. */
@@ -37,7 +38,7 @@ function lifeOf(person: string, amendments: number): Happening[] {
   const step = (what: string, changes: readonly string[], focus: string, event: string, to: readonly string[], introduces = false): Happening => {
     for (const reference of changes) if (what !== 'refer') versions[reference] = (versions[reference] ?? 0) + 1;
     const answered = changes.map((reference): Change => ({ reference, version: versions[reference]!, digest: `${reference}#${versions[reference]}` }));
-    const announces: Announcement[] = [{ focus, events: introduces ? [event, 'shared'] : [event], person, to, introduces }];
+    const announces: Announcement[] = [{ focus, events: introduces ? [event, 'shared'] : [event], person: `Patient/${person}`, to, introduces }];
     const asked: Asked = { key: `${person}-${what}-${versions[request]}`, partner: 'referrer', method: 'POST', what, sent: 1, answers: [{ at: 0, status: 200, changes: answered }], announces };
     return { asked, focus, versions: { ...versions } };
   };
@@ -85,6 +86,23 @@ function arrivalsAt(subscription: string, listed: readonly Listed[], order: read
   }
   return arrived;
 }
+
+/** An entry for each change, each read, and each webhook; some were attempted once more, in vain. */
+function auditAfter(asked: readonly Asked[], seen: readonly Seen[], arrived: readonly Arrived[], chance: () => number): Pick<History, 'audited' | 'attempted'> {
+  const changes = asked.flatMap(({ key, partner, answers }) =>
+    answers[0]!.changes.map(({ reference, version }): Audited => ({ partner, interaction: 'patch', patient: patientOf(reference), resources: [`${reference}/_history/${version}`], requestId: key })),
+  );
+  const reads = seen.flatMap(({ requestId, partner, patients }): Audited[] => {
+    const entry = { partner, interaction: 'search', resources: [], requestId };
+    return patients.length === 0 ? [entry] : patients.map((patient) => ({ ...entry, patient }));
+  });
+  const tried = arrived.flatMap((one) => (chance() < 0.1 ? [one, one] : [one]));
+  const deliveries = tried.map(({ subscription, webhookId, focus }): Audited => ({ partner: subscription.split('-')[0]!, interaction: 'deliver', patient: patientOf(focus!), resources: [focus!], requestId: webhookId }));
+  const attempted = [...Map.groupBy(tried, ({ webhookId }) => webhookId)].map(([webhookId, all]) => ({ webhookId, attempts: all.length }));
+  return { audited: [...changes, ...reads, ...deliveries], attempted };
+}
+
+const patientOf = (reference: string): string => `Patient/${reference.split('/')[1]}`;
 
 function shownAfter(asked: readonly Asked[]): Shown[] {
   const found = new Map<string, { version: number; digest: string }[]>();

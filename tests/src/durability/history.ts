@@ -1,6 +1,6 @@
 /**
- * What a run left behind, seen from outside only: what the partners were answered, what the public API shows afterwards, what
- * their webhook receivers wrote down. {@link check} judges it.
+ * What a run left behind, seen from outside: what the partners were answered, what the public API shows afterwards, what their webhook
+ * receivers wrote down; and what the audit says of it, which nobody but the administrator may read. {@link check} judges it.
  */
 
 /** One version of one resource. */
@@ -18,7 +18,7 @@ export interface Announcement {
   readonly focus: string;
   /** CloudEvents types that tell it: one of them at least, each at most once. (That somebody may see a referral now is told by the event of the referral or by that of the sharing.) */
   readonly events: readonly string[];
-  /** The young person: whatever concerns one comes in order. */
+  /** The young person, as `Patient/1`: whatever concerns one comes in order. */
   readonly person: string;
   /** Names of the subscriptions that may know. */
   readonly to: readonly string[];
@@ -61,6 +61,7 @@ export interface Shown {
 /** A subscription in the end. */
 export interface Subscriber {
   readonly name: string;
+  readonly partner: string;
   /** `events-since-subscription-start`. */
   readonly total: number;
 }
@@ -91,8 +92,38 @@ export interface Arrived {
   readonly signed: boolean;
 }
 
+/** One read or search that was answered with success. */
+export interface Seen {
+  readonly requestId: string;
+  readonly partner: string;
+  /** Whose data the answer held: `Patient/1` each; none, where it found nothing. */
+  readonly patients: readonly string[];
+}
+
+/** One entry of the audit, as the administrator finds it. */
+export interface Audited {
+  readonly partner: string;
+  readonly interaction: string;
+  /** `Patient/1`. */
+  readonly patient?: string;
+  readonly resources: readonly string[];
+  /** Of the request; for a delivery the id of its webhook. */
+  readonly requestId: string;
+}
+
+/** How often an event was about to be sent with something named in it, as Baton noted it. */
+export interface Attempted {
+  readonly webhookId: string;
+  readonly attempts: number;
+}
+
 export interface History {
   readonly asked: readonly Asked[];
+  readonly seen: readonly Seen[];
+  /** How often Baton itself may ask for a read that came once: a proxy asks another process where one broke off. */
+  readonly readsAtMost: number;
+  readonly audited: readonly Audited[];
+  readonly attempted: readonly Attempted[];
   /** Everything the partners can find, not only what they were told of. */
   readonly shown: readonly Shown[];
   readonly subscribers: readonly Subscriber[];

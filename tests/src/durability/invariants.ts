@@ -1,10 +1,11 @@
-/** The invariants that can be seen from outside, as numbered where all of them are listed (docs/durability.md). */
+/** The invariants that a run shows, as numbered where all of them are listed (docs/durability.md). */
 export const INVARIANTS = {
   1: 'no acknowledged change is lost',
   2: 'no event without a change, no change without an event',
   3: 'one logical event per change',
   4: 'order per aggregate and per young person',
   5: 'one effect per consumer and event',
+  8: 'one audit entry per disclosure and person',
   9: 'at rest nothing is left to do, and numbers have no gaps',
   11: 'a repeated request has one effect',
   12: 'recovery without a person',

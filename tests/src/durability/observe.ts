@@ -57,7 +57,7 @@ export async function listedFor({ name, partner: { system }, subscription }: Rec
 export async function subscriberOf({ name, partner: { system }, subscription }: RecordingReceiver): Promise<Subscriber> {
   const { body } = await system.get(`Subscription/${subscription}/$status`);
   const parameters = body.entry[0].resource.parameter as { name: string; valueString?: string }[];
-  return { name, total: Number(parameters.find((one) => one.name === 'events-since-subscription-start')?.valueString) };
+  return { name, partner: system.id, total: Number(parameters.find((one) => one.name === 'events-since-subscription-start')?.valueString) };
 }
 
 /** Gauges that are 0 when nothing is left to do. */
@@ -72,14 +72,18 @@ const AT_REST = [
   'baton_subscriptions_in_error',
 ];
 
-/** @param text of /metrics @throws if a gauge is missing: what is not measured is not at rest */
+/** @param text of /metrics, of several processes perhaps: then the highest counts @throws if a gauge is missing: what is not measured is not at rest */
 export function gaugesAtRest(text: string): Record<string, number> {
   const lines = text.split('\n').filter((line) => !line.startsWith('#'));
-  return Object.fromEntries(
-    AT_REST.flatMap((name) => {
-      const of = lines.filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
-      if (of.length === 0) throw new Error(`/metrics shows no ${name}`);
-      return of.map((line): [string, number] => [line.slice(0, line.lastIndexOf(' ')), Number(line.slice(line.lastIndexOf(' ') + 1))]);
-    }),
-  );
+  const gauges: Record<string, number> = {};
+  for (const name of AT_REST) {
+    const of = lines.filter((line) => line.startsWith(`${name} `) || line.startsWith(`${name}{`));
+    if (of.length === 0) throw new Error(`/metrics shows no ${name}`);
+    for (const line of of) {
+      const at = line.lastIndexOf(' ');
+      const gauge = line.slice(0, at);
+      gauges[gauge] = Math.max(gauges[gauge] ?? 0, Number(line.slice(at + 1)));
+    }
+  }
+  return gauges;
 }

@@ -1,6 +1,6 @@
 import { execFileSync } from 'node:child_process';
 import { cpus, release, totalmem, type } from 'node:os';
-import { EXEMPT, KILLED_AT } from './points.js';
+import { EXEMPT, killedOver, type Kill } from './points.js';
 import type { Round } from './rounds.js';
 
 const git = (...args: string[]): string => execFileSync('git', args, { encoding: 'utf8' }).trim();
@@ -11,12 +11,12 @@ export function commit(): string {
   return `${git('rev-parse', '--short', 'HEAD')}${changed ? ' with uncommitted changes' : ''}`;
 }
 
-const machine = (): string => `${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.versions.node}`;
+export const machine = (): string => `${cpus().length} × ${cpus()[0]?.model ?? 'processor'}, ${Math.round(totalmem() / 2 ** 30)} GiB, ${type()} ${release()}, Node ${process.versions.node}`;
 
 const timesOf = (count: number): string => (count === 1 ? 'once' : `${count} times`);
 
-/** Of all rounds of one point. */
-function row(point: string, reachedBy: string, rounds: readonly Round[]): string {
+/** A line of the table, of all rounds of one point. */
+export function row(point: string, reachedBy: string, rounds: readonly Round[]): string {
   const reached = rounds.filter(({ reached: was }) => was);
   const broken = rounds.filter(({ broken: was }) => was.length > 0).length;
   const result = rounds.length === 0 ? 'not run' : reached.length === 0 ? 'not reached' : reached.length < rounds.length ? `not reached ${timesOf(rounds.length - reached.length)}` : broken === 0 ? 'all kept' : `broken ${timesOf(broken)}`;
@@ -24,31 +24,35 @@ function row(point: string, reachedBy: string, rounds: readonly Round[]): string
 }
 
 /** How many kills, what they broke, and how many points nobody came to: what was not reached has kept no promise. */
-function headline(rounds: readonly Round[], broken: number): string {
+export function headline(rounds: readonly Round[], broken: number, meant: Iterable<string>): string {
   const kills = rounds.filter(({ reached }) => reached);
-  const points = new Set<string>([...KILLED_AT.keys(), 'PostgreSQL']);
+  const points = new Set(meant);
   for (const { point } of kills) points.delete(point);
   const kept = broken === 0 ? 'no promise broken' : broken === 1 ? 'one promise broken' : `${broken} promises broken`;
   const missed = points.size === 0 ? 'every point was reached' : points.size === 1 ? 'one point was not reached' : `${points.size} points were not reached`;
   return `${kills.length} kills, ${kept}; ${missed}.`;
 }
 
+/** What was broken, a line each. */
+export const brokenIn = (rounds: readonly Round[]): string[] => rounds.flatMap(({ point, times, broken }) => broken.map((one) => `- \`${point}\`, the ${times}. time: ${one}`));
+
 /** `docs/durability.md`: what was killed, how often, and what came of it. */
 export function markdown(rounds: readonly Round[], at: Date): string {
   const of = (point: string): Round[] => rounds.filter((round) => round.point === point);
-  const broken = rounds.flatMap(({ point, times, broken: says }) => says.map((one) => `- \`${point}\`, the ${times}. time: ${one}`));
+  const broken = brokenIn(rounds);
+  const points: ReadonlyMap<string, Kill> = killedOver('log');
   return [
     '# Durability',
     '',
     'Written by `npm run durability -- --long`: the real process (`services/standalone`, embedded engines) is killed by SIGKILL at every crash',
-    'point of the code, started again, left to come to rest, and judged by what partners were answered, what the public API shows, and what',
+    'point that it reaches (those of Kafka are in resilience.md), started again, left to come to rest, and judged by what partners were answered, what the public API shows, and what',
     'webhook receivers wrote down. `tests/src/durability/checker.ts` judges, and is itself tested by histories that were spoilt on purpose.',
     'A compact run is part of `npm test`. Tried on a Baton broken on purpose (commits that do not wait for the disk, positions stored before their',
     'effects, Idempotency-Keys forgotten), the same runs named what was lost or doubled.',
     '',
     `Commit ${commit()}, ${at.toISOString().slice(0, 10)}, on ${machine()}.`,
     '',
-    `**${headline(rounds, broken.length)}**`,
+    `**${headline(rounds, broken.length, [...points.keys(), 'PostgreSQL'])}**`,
     ...(broken.length === 0 ? [] : ['', ...broken]),
     '',
     '## Where it was killed',
@@ -59,7 +63,7 @@ export function markdown(rounds: readonly Round[], at: Date): string {
     '',
     '| Point | Reached by | Killed | Result |',
     '|---|---|---|---|',
-    ...[...KILLED_AT].map(([point, { scene }]) => row(point, scene, of(point))),
+    ...[...points].map(([point, { scene }]) => row(point, scene, of(point))),
     row('PostgreSQL', 'walk', of('PostgreSQL')).replaceAll('`', ''),
     '',
     '## Where it was not',

@@ -3,7 +3,7 @@ import type { Arm, End } from './baton-process.js';
 import { ERRANDS } from './errands.js';
 import { sentence } from './invariants.js';
 import type { ErrandName, Scene } from './points.js';
-import { Stage } from './stage.js';
+import type { Stage } from './stage.js';
 import { Trial } from './trial.js';
 
 /** What came of one kill. */
@@ -24,16 +24,21 @@ const PERSONS_PER_HOME = 150;
 
 const diedAt = (point: string, end: End | undefined): boolean => end?.signal === 'SIGKILL' && end.reached.length === 1 && end.reached[0] === point;
 
+/** Makes a stage with an empty home; nothing is started. @param env settings beside the usual ones */
+export type OpenStage = (env?: Readonly<Record<string, string>>) => Promise<Stage>;
+
 /** Kills one after the other; homes are shared where that changes nothing, and kept where something is broken. */
 export class Rounds {
   private trial: Trial | undefined;
   private runs = 0;
 
+  constructor(private readonly open: OpenStage) {}
+
   /** Kills at a point, starts again, lets everything come to rest, and judges. */
   kill(scene: Scene, arm: Arm): Promise<Round> {
     if (scene === 'walk' || scene === 'start') return this.underLoad(arm.point, arm.times, async (trial) => diedAt(arm.point, await trial.dieAt(arm)));
     if (scene === 'stop') return this.underLoad(arm.point, arm.times, async (trial) => diedAt(arm.point, await stopping(trial, arm)));
-    return scene === 'first-start' ? firstStart(arm) : this.errand(scene, arm);
+    return scene === 'first-start' ? this.firstStart(arm) : this.errand(scene, arm);
   }
 
   /** Kills PostgreSQL under load; Baton goes on by itself. */
@@ -52,7 +57,7 @@ export class Rounds {
   }
 
   private async underLoad(point: string, times: number, strike: (trial: Trial) => Promise<boolean>): Promise<Round> {
-    this.trial ??= await Trial.open(await Stage.open());
+    this.trial ??= await Trial.open(await this.open());
     const { trial } = this;
     trial.load.begin();
     const reached = await strike(trial);
@@ -67,7 +72,7 @@ export class Rounds {
   }
 
   private async errand(name: ErrandName, arm: Arm): Promise<Round> {
-    const stage = await Stage.open({ BATON_PATHWAY: PATHWAYS });
+    const stage = await this.open({ BATON_PATHWAY: PATHWAYS });
     await stage.start();
     await stage.start(arm);
     const done = ERRANDS[name]({ system: (partner) => stage.system(partner), run: ++this.runs, home: stage.home }).then(
@@ -80,24 +85,24 @@ export class Rounds {
     await stage.close({ keep: broken.length > 0 });
     return { ...arm, reached, broken };
   }
+
+  /** The first start on an empty home dies; the second makes up for it, and works. */
+  private async firstStart(arm: Arm): Promise<Round> {
+    const stage = await this.open();
+    await stage.start(arm);
+    const reached = diedAt(arm.point, await stage.death());
+    const trial = await Trial.open(stage);
+    await stage.start();
+    trial.load.begin();
+    await trial.workFor(4);
+    const broken = (await trial.verdict()).map(sentence);
+    await trial.close({ keep: broken.length > 0 });
+    return { ...arm, reached, broken };
+  }
 }
 
 async function stopping(trial: Trial, arm: Arm): Promise<End> {
   await trial.stage.start(arm);
   await trial.workFor(2);
   return trial.stage.stop();
-}
-
-/** The first start on an empty home dies; the second makes up for it, and works. */
-async function firstStart(arm: Arm): Promise<Round> {
-  const stage = await Stage.open();
-  await stage.start(arm);
-  const reached = diedAt(arm.point, await stage.death());
-  const trial = await Trial.open(stage);
-  await stage.start();
-  trial.load.begin();
-  await trial.workFor(4);
-  const broken = (await trial.verdict()).map(sentence);
-  await trial.close({ keep: broken.length > 0 });
-  return { ...arm, reached, broken };
 }

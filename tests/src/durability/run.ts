@@ -2,9 +2,10 @@ import { writeFileSync } from 'node:fs';
 import { fileURLToPath } from 'node:url';
 import { parseArgs } from 'node:util';
 import { wantsHelp } from '@baton/standalone';
-import { COMPACT, KILLED_AT, type Scene } from './points.js';
+import { COMPACT, killedOver } from './points.js';
 import { markdown } from './report.js';
 import { Rounds, type Round } from './rounds.js';
+import { StandaloneStage } from './standalone-stage.js';
 
 /**
  * `npm run durability`: kills a Baton at the points that `npm test` kills at too, but one by one, each judged by itself.
@@ -16,8 +17,9 @@ if (wantsHelp(process.argv)) {
 }
 const { values } = parseArgs({ options: { long: { type: 'boolean', default: false }, times: { type: 'string' }, points: { type: 'string' } } });
 const times = Number(values.times ?? (values.long ? 3 : 1));
-const wanted = values.points?.split(',') ?? (values.long ? [...KILLED_AT.keys(), 'PostgreSQL'] : [...COMPACT.map(({ point }) => point), 'PostgreSQL']);
-const unknown = wanted.filter((point) => point !== 'PostgreSQL' && !KILLED_AT.has(point));
+const points = killedOver('log');
+const wanted = values.points?.split(',') ?? (values.long ? [...points.keys(), 'PostgreSQL'] : [...COMPACT.map(({ point }) => point), 'PostgreSQL']);
+const unknown = wanted.filter((point) => point !== 'PostgreSQL' && !points.has(point));
 if (unknown.length > 0 || !Number.isInteger(times) || times < 1) {
   process.stderr.write(unknown.length > 0 ? `No run kills at ${unknown.join(', ')}; see tests/src/durability/points.ts.\n` : '--times is a whole number from 1.\n');
   process.exit(1);
@@ -31,12 +33,12 @@ const timesOf = (upTo: number, turn: number): number => 1 + Math.floor(((turn + 
 
 async function round(rounds: Rounds, point: string, turn: number): Promise<Round> {
   if (point === 'PostgreSQL') return rounds.killPostgres();
-  const { scene, upTo }: { scene: Scene; upTo: number } = KILLED_AT.get(point)!;
+  const { scene, upTo } = points.get(point)!;
   return rounds.kill(scene, { point, times: Math.min(upTo, timesOf(upTo, turn)) });
 }
 
 const done: Round[] = [];
-const rounds = new Rounds();
+const rounds = new Rounds((env) => StandaloneStage.open(env));
 for (const point of wanted) {
   for (let turn = 0; turn < times; turn++) {
     const one = await round(rounds, point, turn).catch((error: Error): Round => ({ point, times: turn + 1, reached: false, broken: [error.message] }));

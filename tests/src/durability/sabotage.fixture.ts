@@ -233,7 +233,47 @@ const REST: readonly Sabotage[] = [
   },
 ];
 
-export const SABOTAGES: readonly Sabotage[] = [...LOST, ...TOLD, ...ORDER, ...REST];
+const removeEntry = (draft: Draft, pick: number, interactions: readonly string[]): true | undefined => {
+  const one = chosen(draft.audited.filter(({ interaction }) => interactions.includes(interaction)), pick);
+  draft.audited = draft.audited.filter((entry) => entry !== one);
+  return one && true;
+};
+
+const AUDIT: readonly Sabotage[] = [
+  { what: 'a read leaves no audit entry', breaks: 8, spoil: (draft, pick) => removeEntry(draft, pick, ['search']) },
+  { what: 'a delivery leaves no audit entry', breaks: 8, spoil: (draft, pick) => removeEntry(draft, pick, ['deliver']) },
+  { what: 'a change leaves no audit entry', breaks: 8, spoil: (draft, pick) => removeEntry(draft, pick, ['patch']) },
+  {
+    what: 'something is audited twice',
+    breaks: 8,
+    spoil: (draft, pick) => {
+      const one = chosen(draft.audited, pick);
+      if (one) draft.audited.push(one);
+      return one && true;
+    },
+  },
+  {
+    what: 'an audit entry names somebody else',
+    breaks: 8,
+    spoil: (draft, pick) => {
+      const one = chosen(draft.audited.filter(({ interaction, patient }) => interaction === 'search' && patient !== undefined), pick);
+      if (one) replace(draft.audited, one, { ...one, patient: 'Patient/somebody-else' });
+      return one && true;
+    },
+  },
+  {
+    what: 'a webhook is sent once more than the audit tells',
+    breaks: 8,
+    spoil: (draft, pick) => {
+      const one = chosen(draft.arrived, pick);
+      const attempts = draft.attempted.find(({ webhookId }) => webhookId === one?.webhookId)?.attempts ?? 0;
+      for (let copies = draft.arrived.filter(({ webhookId }) => webhookId === one?.webhookId).length; one && copies <= attempts; copies++) draft.arrived.push(one);
+      return one && true;
+    },
+  },
+];
+
+export const SABOTAGES: readonly Sabotage[] = [...LOST, ...TOLD, ...ORDER, ...AUDIT, ...REST];
 
 /** A spoilt copy of a history. @returns nothing where there is nothing of the kind to spoil */
 export function spoilt(history: History, { spoil }: Sabotage, pick = 0.5): History | undefined {

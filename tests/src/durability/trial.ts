@@ -3,13 +3,14 @@ import { eventually } from '@baton/testing';
 import type { Arm, End } from './baton-process.js';
 import { CarefulPartner } from './careful-partner.js';
 import { check } from './checker.js';
-import type { Asked, History } from './history.js';
+import type { Asked, History, Seen } from './history.js';
 import type { Violation } from './invariants.js';
 import { Load } from './load.js';
+import { auditOf } from './observe-audit.js';
 import { gaugesAtRest, listedFor, shownTo, subscriberOf } from './observe.js';
 import { RecordingReceiver } from './receivers.js';
-import { Stage } from './stage.js';
-import { SUBSCRIPTIONS } from './walk.js';
+import type { Stage } from './stage.js';
+import { SUBSCRIPTIONS, type Partners } from './walk.js';
 
 const RESTS_WITHIN_MS = 45_000;
 const QUIET_LOOKS = 3;
@@ -21,34 +22,32 @@ export class Trial {
 
   private constructor(
     readonly stage: Stage,
-    private readonly referrer: CarefulPartner,
-    private readonly receiver: CarefulPartner,
-    private readonly asked: Asked[],
+    readonly partners: Partners,
+    private readonly notes: { readonly asked: Asked[]; readonly seen: Seen[] },
   ) {
-    this.load = new Load({ referrer, receiver });
+    this.load = new Load(partners);
   }
 
   /**
-   * Everybody subscribed to a Baton that was started on a stage and stopped again.
+   * Everybody subscribed to a Baton that was started on a stage.
    * @param chance 0 … 1, asked for at each answer: how often partners repeat what was answered
    */
   static async open(stage: Stage, chance: () => number = Math.random): Promise<Trial> {
-    const asked: Asked[] = [];
-    const partner = (id: string) => new CarefulPartner(stage.system(id), asked, () => chance() < 0.1);
-    const trial = new Trial(stage, partner('rapid-response'), partner('safe-zones'), asked);
+    const notes = { asked: [], seen: [] };
+    const partner = (id: string) => new CarefulPartner(stage.system(id), notes, () => chance() < 0.1);
+    const trial = new Trial(stage, { referrer: partner('rapid-response'), receiver: partner('safe-zones') }, notes);
     await stage.start();
     await trial.subscribe();
-    // An orderly end keeps the compiled code for the starts to come.
-    await stage.stop();
     return trial;
   }
 
   private async subscribe(): Promise<void> {
+    const { referrer, receiver } = this.partners;
     const plan = [
-      [this.referrer, 'referral', 'id-only'],
-      [this.receiver, 'referral', 'full-resource'],
-      [this.referrer, 'episode', 'id-only'],
-      [this.receiver, 'episode', 'full-resource'],
+      [referrer, 'referral', 'id-only'],
+      [receiver, 'referral', 'full-resource'],
+      [referrer, 'episode', 'id-only'],
+      [receiver, 'episode', 'full-resource'],
     ] as const;
     for (const [place, [partner, topic, content]] of plan.entries()) this.receivers.push(await RecordingReceiver.open(SUBSCRIPTIONS[place]!, partner, topic, content, this.stage.folder));
   }
@@ -69,27 +68,32 @@ export class Trial {
    * Takes on nobody new, lets everybody come to the end of the way, and waits until everything expected has arrived and the metrics show
    * nothing left to do; or until it is clear that this does not happen: then the checker says what is missing.
    */
-  async comeToRest(): Promise<void> {
+  async comeToRest(within = RESTS_WITHIN_MS): Promise<void> {
     await this.load.finish();
     let quiet = 0;
-    for (const deadline = Date.now() + RESTS_WITHIN_MS; quiet < QUIET_LOOKS && Date.now() < deadline; await sleep(100)) {
+    for (const deadline = Date.now() + within; quiet < QUIET_LOOKS && Date.now() < deadline; await sleep(100)) {
       const gauges = gaugesAtRest(await this.stage.metrics());
       quiet = Object.values(gauges).every((value) => value === 0) && this.receivers.every((one) => one.numbers.size >= this.leastFor(one.name)) ? quiet + 1 : 0;
     }
   }
 
-  /** Lets Baton come to rest, and judges everything since the home was new. */
-  async verdict(): Promise<Violation[]> {
-    await this.comeToRest();
+  /** Lets Baton come to rest, and judges everything since the home was new. @param within milliseconds for all that waits */
+  async verdict(within?: number): Promise<Violation[]> {
+    await this.comeToRest(within);
     return check(await this.history());
   }
 
   private leastFor(name: string): number {
-    return this.asked.flatMap(({ announces }) => announces).filter(({ to, introduces }) => !introduces && to.includes(name)).length;
+    return this.notes.asked.flatMap(({ announces }) => announces).filter(({ to, introduces }) => !introduces && to.includes(name)).length;
+  }
+
+  /** Adds a request that somebody else made, and what is to follow from it. */
+  note(asked: Asked): void {
+    this.notes.asked.push(asked);
   }
 
   async history(): Promise<History> {
-    const [referrer, receiver] = [this.referrer.system, this.receiver.system];
+    const [referrer, receiver] = [this.partners.referrer.system, this.partners.receiver.system];
     const shown = [
       ...(await shownTo(referrer, 'Patient')),
       ...(await shownTo(referrer, 'Flag')),
@@ -100,7 +104,18 @@ export class Trial {
     ];
     const listed = (await Promise.all(this.receivers.map(listedFor))).flat();
     const subscribers = await Promise.all(this.receivers.map(subscriberOf));
-    return { asked: [...this.asked], shown, subscribers, listed, arrived: this.receivers.flatMap((one) => one.arrived()), rest: gaugesAtRest(await this.stage.metrics()) };
+    const { asked, seen } = this.notes;
+    return {
+      asked: [...asked],
+      seen: [...seen],
+      readsAtMost: this.stage.readsAtMost,
+      ...(await auditOf(this.stage.home)),
+      shown,
+      subscribers,
+      listed,
+      arrived: this.receivers.flatMap((one) => one.arrived()),
+      rest: gaugesAtRest(await this.stage.metrics()),
+    };
   }
 
   async close({ keep = false } = {}): Promise<void> {

@@ -19,9 +19,10 @@ const ABOUT_CONTACTS = ['receiver-episodes'];
 
 const referralEvent = (name: string): string => `baton.referrals.referral-${name}.v1`;
 
-interface Known {
-  /** Key of the young person in this run. */
-  readonly person: string;
+/** A young person who was referred. */
+export interface Known {
+  /** Names the young person in keys of this run. */
+  readonly name: string;
   readonly patient: string;
   readonly request: string;
 }
@@ -32,36 +33,44 @@ interface Known {
  * @throws NotGranted if Baton did not let somebody go on
  */
 export async function walk(partners: Partners, index: number): Promise<void> {
-  const person = `p${index}`;
+  const known = await refer(partners.referrer, index);
+  const task = await partners.receiver.find(`Task?focus=${known.request}`, (answer) => answer.body.entry?.[0]?.resource as Resource | undefined);
+  await Promise.all([amendments(partners.referrer, known, 1 + (index % 2)), handling(partners.receiver, known, task)]);
+}
+
+/** Refers a young person, another one for each index. @throws NotGranted */
+export async function refer(referrer: CarefulPartner, index: number): Promise<Known> {
+  const name = `p${index}`;
   const bundle = exampleReferral({ index, seed: 11, today: new Date() });
-  const referred = await partners.referrer.ask({
-    key: `${person}-refer`,
+  const referred = await referrer.ask({
+    key: `${name}-refer`,
     what: 'refer',
     method: 'POST',
     path: '',
     body: bundle,
     announces: (answer) => {
       const events = [referralEvent('requested'), 'baton.consent.sharing-allowed.v1'];
-      return [{ focus: madeBy(answer, 'ServiceRequest'), events, person, to: ABOUT_REFERRALS, introduces: true }];
+      return [{ focus: madeBy(answer, 'ServiceRequest'), events, person: madeBy(answer, 'Patient'), to: ABOUT_REFERRALS, introduces: true }];
     },
   });
-  const known = { person, patient: madeBy(referred, 'Patient'), request: madeBy(referred, 'ServiceRequest') };
-  const task = await partners.receiver.find(`Task?focus=${known.request}`, (answer) => answer.body.entry?.[0]?.resource as Resource | undefined);
-  await Promise.all([amendments(partners.referrer, known, 1 + (index % 2)), handling(partners.receiver, known, task)]);
+  return { name, patient: madeBy(referred, 'Patient'), request: madeBy(referred, 'ServiceRequest') };
 }
 
-async function amendments(referrer: CarefulPartner, { person, request }: Known, times: number): Promise<void> {
-  for (let time = 1; time <= times; time++) {
-    await referrer.ask({
-      key: `${person}-amend-${time}`,
-      what: 'amend',
-      method: 'PATCH',
-      path: request,
-      headers: { 'if-match': `W/"${time}"` },
-      body: [{ op: 'add', path: '/patientInstruction', value: `Ring the bell ${time} times.` }],
-      announces: () => [{ focus: request, events: [referralEvent('amended')], person, to: ABOUT_REFERRALS, introduces: false }],
-    });
-  }
+async function amendments(referrer: CarefulPartner, known: Known, times: number): Promise<void> {
+  for (let time = 1; time <= times; time++) await amend(referrer, known, time);
+}
+
+/** Changes what a referral says. @param time the first, the second … of this referral @throws NotGranted */
+export function amend(referrer: CarefulPartner, { name, patient, request }: Known, time: number): Promise<HttpAnswer> {
+  return referrer.ask({
+    key: `${name}-amend-${time}`,
+    what: 'amend',
+    method: 'PATCH',
+    path: request,
+    headers: { 'if-match': `W/"${time}"` },
+    body: [{ op: 'add', path: '/patientInstruction', value: `Ring the bell ${time} times.` }],
+    announces: () => [{ focus: request, events: [referralEvent('amended')], person: patient, to: ABOUT_REFERRALS, introduces: false }],
+  });
 }
 
 async function handling(receiver: CarefulPartner, known: Known, task: Resource): Promise<void> {
@@ -76,17 +85,17 @@ async function handling(receiver: CarefulPartner, known: Known, task: Resource):
 
 const EVENT_OF: Readonly<Record<string, string>> = { received: 'received', accepted: 'accepted', 'in-progress': 'started' };
 
-function move(receiver: CarefulPartner, { person, request }: Known, task: string, version: number, status: string): Promise<HttpAnswer> {
+function move(receiver: CarefulPartner, { name, patient, request }: Known, task: string, version: number, status: string): Promise<HttpAnswer> {
   return receiver.ask({
-    key: `${person}-${status}`,
+    key: `${name}-${status}`,
     what: status,
     method: 'PATCH',
     path: task,
     headers: { 'if-match': `W/"${version}"` },
     body: [{ op: 'replace', path: '/status', value: status }],
     announces: (answer) => [
-      { focus: request, events: [referralEvent(EVENT_OF[status]!)], person, to: ABOUT_REFERRALS, introduces: false },
-      ...(status === 'accepted' ? [opened(person, answer)] : []),
+      { focus: request, events: [referralEvent(EVENT_OF[status]!)], person: patient, to: ABOUT_REFERRALS, introduces: false },
+      ...(status === 'accepted' ? [opened(patient, answer)] : []),
     ],
   });
 }
@@ -99,9 +108,9 @@ const opened = (person: string, answer: HttpAnswer): Announcement => ({
   introduces: false,
 });
 
-function contact(receiver: CarefulPartner, { person, patient, request }: Known, time: number): Promise<HttpAnswer> {
+function contact(receiver: CarefulPartner, { name, patient, request }: Known, time: number): Promise<HttpAnswer> {
   return receiver.ask({
-    key: `${person}-contact-${time}`,
+    key: `${name}-contact-${time}`,
     what: 'contact',
     method: 'POST',
     path: 'Encounter',
@@ -113,7 +122,7 @@ function contact(receiver: CarefulPartner, { person, patient, request }: Known, 
       basedOn: [{ reference: request }],
       period: { start: '2026-01-05T10:00:00Z', end: '2026-01-05T11:00:00Z' },
     },
-    announces: (answer) => [{ focus: madeBy(answer, 'Encounter'), events: ['baton.episodes.contact-recorded.v1'], person, to: ABOUT_CONTACTS, introduces: false }],
+    announces: (answer) => [{ focus: madeBy(answer, 'Encounter'), events: ['baton.episodes.contact-recorded.v1'], person: patient, to: ABOUT_CONTACTS, introduces: false }],
   });
 }
 

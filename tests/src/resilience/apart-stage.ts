@@ -1,0 +1,181 @@
+import { mkdir, mkdtemp, rm } from 'node:fs/promises';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { setTimeout as sleep } from 'node:timers/promises';
+import { openEngines, startApart, type Apart, type Engines } from '@baton/apart';
+import { startKafka, type LocalKafka } from '@baton/kafka';
+import type { Schema } from '@baton/postgres';
+import { HostConfig, readConfig } from '@baton/service-host';
+import { withLoopback } from '@baton/standalone';
+import { eventually, freePort } from '@baton/testing';
+import { killPostgresOf, type Arm, type End } from '../durability/baton-process.js';
+import type { Stage } from '../durability/stage.js';
+import { PartnerSystem } from '../partner-system.js';
+import { ApartProcess } from './apart-process.js';
+
+export interface ApartStageOptions {
+  /** Settings of every process beside the usual ones. */
+  readonly env?: Readonly<Record<string, string>>;
+  /** One, or three for fail-over. */
+  readonly brokers?: 1 | 3;
+  /** Something that stands before the one broker. */
+  readonly before?: BrokerFront;
+}
+
+/** Where the one broker listens, and where Baton is told that it does. */
+export interface BrokerFront {
+  readonly brokerPort: number;
+  readonly port: number;
+}
+
+const INSTANCES = 2;
+/** What one of two holds for itself (a lease, a partition) is not in reach of the other: after so long they change places. */
+const CHANGES_PLACES_AFTER_MS = 6_000;
+const DIES_WITHIN_MS = 60_000;
+const READY_WITHIN_MS = 90_000;
+
+/**
+ * A home whose services run in processes of their own, two of each behind a proxy, on Kafka. It is started once: what is killed is started again
+ * by what watches over it, and nobody else does anything.
+ */
+export class ApartStage implements Stage {
+  /** The proxy asks another process, once, where one breaks off before its answer. */
+  readonly readsAtMost = 2;
+  readonly processes: ApartProcess[] = [];
+  private apart: Apart | undefined;
+  private engines: Engines | undefined;
+  private arm: Arm | undefined;
+  /** Which of the two of each service is armed; the other one the next time. */
+  private turn = 0;
+  private deaths: End[] = [];
+
+  private constructor(
+    readonly folder: string,
+    readonly kafka: LocalKafka,
+    private readonly env: Readonly<Record<string, string>>,
+  ) {}
+
+  /** An empty home and a running Kafka. @throws KafkaUnavailable */
+  static async open({ env = {}, brokers = 1, before }: ApartStageOptions = {}): Promise<ApartStage> {
+    const folder = await mkdtemp(join(tmpdir(), 'baton-resilience-'));
+    await mkdir(join(folder, 'home'), { mode: 0o700 });
+    const front = before && { port: before.brokerPort, settings: { 'advertised.listeners': `PLAINTEXT://127.0.0.1:${before.port}` } };
+    const kafka = await startKafka({ home: join(folder, 'kafka'), brokers, ...front });
+    const inherited = Object.fromEntries(['PATH', 'HOME', 'TMPDIR'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
+    const given = {
+      ...inherited,
+      // Where Node keeps it if asked to without a folder. Starting a dozen processes again and again is what takes the time here.
+      NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+      BATON_HOME: join(folder, 'home'),
+      BATON_PORT: String(await freePort()),
+      BATON_LOG_LEVEL: 'warn',
+      BATON_CHECK_EVENTS: '1',
+      KAFKA_BROKERS: before ? `127.0.0.1:${before.port}` : kafka.brokers,
+      ...env,
+    };
+    return new ApartStage(folder, kafka, withLoopback(given) as Record<string, string>);
+  }
+
+  get home(): string {
+    return this.env['BATON_HOME']!;
+  }
+
+  /** Addresses of the brokers, as Baton has them. */
+  get brokers(): string {
+    return this.env['KAFKA_BROKERS']!;
+  }
+
+  get address(): string {
+    return `http://127.0.0.1:${this.env['BATON_PORT']}`;
+  }
+
+  system(partner: string): PartnerSystem {
+    return new PartnerSystem({ home: this.home, address: this.address, fhirBase: `${this.address}/fhir/R4` }, partner);
+  }
+
+  /** Arms one process of each service, by killing what runs in its place; or kills those that are armed. */
+  async start(arm?: Arm): Promise<void> {
+    if (!this.apart) await this.begin();
+    this.arm = arm;
+    this.deaths = [];
+    if (arm) this.turn = 1 - this.turn;
+    await this.endAll(this.processes.filter((each) => each.armed || (arm && each.instance === this.turn)), 'SIGKILL');
+    await eventually(() => this.deaths.length > 0 || this.isReady(), { within: READY_WITHIN_MS, every: 50 });
+    if (this.deaths.length > 0) await this.untilReady();
+  }
+
+  async death(): Promise<End | undefined> {
+    const changeAt = Date.now() + CHANGES_PLACES_AFTER_MS;
+    let changed = false;
+    for (const deadline = Date.now() + DIES_WITHIN_MS; this.deaths.length === 0; await sleep(20)) {
+      if (Date.now() > deadline) return undefined;
+      if (changed || Date.now() < changeAt) continue;
+      changed = true;
+      this.processes.filter(({ armed }) => !armed).forEach((each) => each.signal('SIGTERM'));
+    }
+    return this.deaths[0];
+  }
+
+  async stop(): Promise<End> {
+    await this.endAll(this.processes.filter(({ armed }) => armed), 'SIGTERM');
+    return this.deaths[0] ?? { code: 0, signal: null, reached: [] };
+  }
+
+  killPostgres(): Promise<void> {
+    return killPostgresOf(this.home);
+  }
+
+  async metrics(): Promise<string> {
+    const texts = await eventually(() => Promise.all(this.processes.map(async ({ address }) => (await fetch(`${address}/metrics`)).text())), { within: READY_WITHIN_MS, every: 100 });
+    return texts.join('\n');
+  }
+
+  /** Waits until every process answers that all goes well in it. */
+  async untilReady(): Promise<void> {
+    await eventually(() => this.isReady(), { within: READY_WITHIN_MS, every: 50 });
+  }
+
+  async close({ keep = false } = {}): Promise<void> {
+    await this.apart?.stop();
+    await this.engines?.close();
+    await this.kafka.stop();
+    if (!keep) await rm(this.folder, { recursive: true, force: true });
+  }
+
+  private async isReady(): Promise<boolean> {
+    return (await Promise.all(this.processes.map((each) => each.isReady()))).every(Boolean);
+  }
+
+  private async begin(): Promise<void> {
+    const config = readConfig(HostConfig, this.env);
+    this.engines = await openEngines(this.home, config);
+    const placeOf = (service: Schema, instance: number): ApartProcess => {
+      const known = this.processes.find((each) => each.name === service && each.instance === instance);
+      if (known) return known;
+      const made = new ApartProcess(service, instance, this.folder, () => this.disarm(), (end) => this.heardOf(end));
+      this.processes.push(made);
+      return made;
+    };
+    const envOf = (service: Schema, instance: number): Record<string, string> => {
+      const place = placeOf(service, instance);
+      place.armed = this.arm !== undefined && instance === this.turn;
+      return place.armed ? { BATON_CRASH_AT: `${this.arm!.point}:${this.arm!.times}` } : {};
+    };
+    this.apart = await startApart({ config, engines: this.engines, instances: INSTANCES, env: this.env, envOf, witnessOf: placeOf });
+    for (const [place, each] of this.apart.processes.entries()) placeOf(each.name as Schema, place % INSTANCES).runsAs(each);
+  }
+
+  /** One has reached the point: nobody else shall, and what was armed besides is killed too. */
+  private disarm(): void {
+    this.arm = undefined;
+    for (const each of this.processes) if (each.armed) each.signal('SIGKILL');
+  }
+
+  private heardOf(end: End): void {
+    if (end.reached.length > 0) this.deaths.push(end);
+  }
+
+  private async endAll(those: readonly ApartProcess[], signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    await Promise.all(those.map((each) => each.end(signal)));
+  }
+}

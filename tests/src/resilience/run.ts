@@ -1,0 +1,65 @@
+import { writeFileSync } from 'node:fs';
+import { fileURLToPath } from 'node:url';
+import { parseArgs } from 'node:util';
+import { wantsHelp } from '@baton/standalone';
+import { killedOver } from '../durability/points.js';
+import { Rounds, type Round } from '../durability/rounds.js';
+import { ApartStage } from './apart-stage.js';
+import { FAULTS } from './faults.js';
+import { COMPACT_APART, killsAt } from './matrix.js';
+import { markdown, type Befallen } from './report.js';
+
+const USAGE = `Usage: npm run resilience -- [--long] [--times n] [--points a,b] [--faults [name …]]
+  --long    at every point that services apart reach, four times, and every fault; writes docs/resilience.md
+  --times   how often at each point
+  --points  at these alone; tests/src/durability/points.ts names them
+  --faults  what happens besides crashes, and no crash: ${FAULTS.map(({ name }) => name).join(', ')}
+`;
+
+/** `npm run resilience`: kills services that run apart on Kafka, at a choice of crash points, each kill judged by itself. */
+if (wantsHelp(process.argv)) {
+  process.stdout.write(USAGE);
+  process.exit(0);
+}
+const { values, positionals } = parseArgs({
+  allowPositionals: true,
+  options: { long: { type: 'boolean', default: false }, times: { type: 'string' }, points: { type: 'string' }, faults: { type: 'boolean', default: false } },
+});
+const times = Number(values.times ?? (values.long ? 4 : 1));
+const everyPoint = values.long ? [...killedOver('kafka').keys()] : COMPACT_APART.map(({ point }) => point);
+const points = values.faults ? [] : (values.points?.split(',') ?? everyPoint);
+const faults = values.faults || (values.long && values.points === undefined) ? FAULTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name)) : [];
+const unknown = [...points.filter((point) => killsAt(point, 1).length === 0), ...positionals.filter((name) => !faults.some((fault) => fault.name === name))];
+if (unknown.length > 0 || !Number.isInteger(times) || times < 1) {
+  process.stderr.write(unknown.length > 0 ? `Not known here: ${unknown.join(', ')}\n${USAGE}` : '--times is a whole number from 1.\n');
+  process.exit(1);
+}
+
+const began = performance.now();
+const say = (line: string): void => void process.stdout.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}\n`);
+const LINE = '\n           ';
+const kept = (broken: readonly string[]): string => (broken.length === 0 ? 'everything kept' : broken.join(LINE));
+
+const killed: Round[] = [];
+const rounds = new Rounds((env) => ApartStage.open(env ? { env } : {}));
+for (const { scene, point, times: passing } of points.flatMap((each) => killsAt(each, times))) {
+  const one = await rounds.kill(scene, { point, times: passing }).catch((error: Error): Round => ({ point, times: passing, reached: false, broken: [error.stack ?? error.message] }));
+  killed.push(one);
+  say(`${point}, the ${passing}. time: ${one.reached ? 'killed' : 'NOT REACHED'}, ${kept(one.broken)}`);
+}
+await rounds.close();
+
+const befallen: Befallen[] = [];
+for (const fault of faults) {
+  const outcome = await fault.run({ long: values.long }).catch((error: Error) => ({ figures: [], broken: [error.stack ?? error.message] }));
+  befallen.push({ fault, ...outcome });
+  say([`${fault.name}: ${kept(outcome.broken)}`, ...outcome.figures].join(LINE));
+}
+
+if (values.long && !values.faults && values.points === undefined) {
+  writeFileSync(fileURLToPath(new URL('../../../docs/resilience.md', import.meta.url)), markdown({ killed, befallen }, new Date()));
+  say('written: docs/resilience.md');
+}
+const wrong = killed.filter(({ reached, broken }) => !reached || broken.length > 0).length + befallen.filter(({ broken }) => broken.length > 0).length;
+say(wrong === 0 ? `${killed.length} kills and ${befallen.length} faults, nothing lost, nothing doubled, in order.` : `${wrong} of ${killed.length + befallen.length} rounds were not as they should be.`);
+process.exit(wrong === 0 ? 0 : 1);
