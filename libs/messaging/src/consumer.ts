@@ -8,7 +8,6 @@ import { admit, isShut, type Admitted } from './inbox.js';
 import { Judge, NEWER_MAJOR, type Handlers } from './judge.js';
 import { park, shutKey, type Failure } from './parked.js';
 import { Parking } from './parking.js';
-import type { Stretch } from './replay-job.js';
 import type { Lag, MemberStatus, Received, Subscribed, Transport } from './transport.js';
 
 export interface ConsumerOptions {
@@ -59,6 +58,12 @@ export interface CannotApply {
   /** Class of the error: its text may hold what nobody should read. */
   readonly error: string;
   readonly attempts: number;
+}
+
+/** A stretch of time: from a moment on, and before another one; up to what is there, if left out. */
+export interface Stretch {
+  readonly since: Date;
+  readonly until?: Date | undefined;
 }
 
 /** Events that are handled in one transaction, and the life of the database in which the position behind them was learnt. */

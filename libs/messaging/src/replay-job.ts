@@ -1,6 +1,6 @@
 import { crashPoint, newId } from '@baton/kernel';
 import type { Database, Reader, Schema } from '@baton/postgres';
-import type { Consumer } from './consumer.js';
+import type { Consumer, Stretch } from './consumer.js';
 import type { Alongside } from './discarded.js';
 import { errorClass } from './failure.js';
 import { perSchema } from './per-schema.js';
@@ -22,11 +22,6 @@ export interface Replay {
   readonly endedAt?: Date;
   /** `stopped`: it failed, or its process ended before it was through. It may be started again. */
   readonly state: 'running' | 'done' | 'stopped';
-}
-
-export interface Stretch {
-  readonly since: Date;
-  readonly until?: Date | undefined;
 }
 
 const BEAT_MS = 1_000;

@@ -1,7 +1,7 @@
 import { refuse } from '@baton/kernel';
-import { Consumer, type ConsumerOptions } from './consumer.js';
+import { Consumer, type ConsumerOptions, type Stretch } from './consumer.js';
 import type { Alongside } from './discarded.js';
-import { findReplay, ReplayJob, type Replay, type Stretch } from './replay-job.js';
+import { findReplay, ReplayJob, type Replay } from './replay-job.js';
 
 /** Replays of one consumer. Its group reads on meanwhile; what both get takes effect once. */
 export class Replays {

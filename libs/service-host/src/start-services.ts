@@ -108,8 +108,8 @@ export async function startServices(options: StartOptions): Promise<Running> {
     stop: async () => {
       await app.close();
       housekeeping.stop();
-      await Promise.all([...started.map(stopWork), ...placed.map(({ operations }) => operations?.parking.stop())]);
-      await Promise.all(placed.map(({ operations }) => operations?.replays.stop()));
+      await Promise.all([...started.map(stopWork), ...placed.flatMap(({ operations }) => (operations ? [operations.parking.stop()] : []))]);
+      await Promise.all(placed.flatMap(({ operations }) => (operations ? [operations.replays.stop()] : [])));
       await unhear?.();
       await Promise.all(placed.map(({ host }) => host.audit.drain()));
       await Promise.all(placed.flatMap(({ host, background }) => [host.database.close(), background.close()]));

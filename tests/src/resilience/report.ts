@@ -16,13 +16,14 @@ export interface Results {
 const faultRow = ({ fault: { name, does }, figures, broken }: Befallen): string => `| ${name} | ${does} | ${figures.join('; ')} | ${broken.length === 0 ? 'all kept' : 'broken'} |`;
 
 /** `docs/resilience.md`: what was killed, how often, what else happened, and what came of it. */
-export function markdown({ killed, befallen }: Results, at: Date): string {
+/** @param by what was passed to `npm run resilience` */
+export function markdown({ killed, befallen }: Results, at: Date, by: readonly string[]): string {
   const points = killedOver('kafka');
   const broken = [...brokenIn(killed), ...befallen.flatMap((one) => one.broken.map((says) => `- ${one.fault.name}: ${says}`))];
   return [
     '# Resilience',
     '',
-    'Written by `npm run resilience -- --long`: every service runs in two processes of its own, on Kafka. One process of each is armed; whichever comes to the',
+    `Written by \`npm run resilience -- ${by.join(' ')}\`: every service runs in two processes of its own, on Kafka. One process of each is armed; whichever comes to the`,
     'crash point first dies by SIGKILL, under load, and is started again by what watches over it; Baton as a whole is never started again. Then it is',
     'left to come to rest, and judged by what partners were answered, what the public API shows, what the audit holds, and what webhook receivers wrote down',
     '(`tests/src/durability/checker.ts`, itself tested by histories that were spoilt on purpose).',

@@ -9,10 +9,11 @@ import { FAULTS } from './faults.js';
 import { COMPACT_APART, killsAt } from './matrix.js';
 import { markdown, type Befallen } from './report.js';
 
-const USAGE = `Usage: npm run resilience -- [--long] [--times n] [--points a,b] [--faults [name …]]
+const USAGE = `Usage: npm run resilience -- [--long] [--times n] [--points a,b] [--faults [name …]] [--write]
   --long    at every point that services apart reach, four times, and every fault; writes docs/resilience.md
   --times   how often at each point
   --points  at these alone; tests/src/durability/points.ts names them
+  --write   writes docs/resilience.md after a choice, too, with every fault unless --faults names some
   --faults  what happens besides crashes, and no crash: ${FAULTS.map(({ name }) => name).join(', ')}
 `;
 
@@ -23,12 +24,12 @@ if (wantsHelp(process.argv)) {
 }
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { long: { type: 'boolean', default: false }, times: { type: 'string' }, points: { type: 'string' }, faults: { type: 'boolean', default: false } },
+  options: { long: { type: 'boolean', default: false }, times: { type: 'string' }, points: { type: 'string' }, faults: { type: 'boolean', default: false }, write: { type: 'boolean', default: false } },
 });
 const times = Number(values.times ?? (values.long ? 4 : 1));
 const everyPoint = values.long ? [...killedOver('kafka').keys()] : COMPACT_APART.map(({ point }) => point);
-const points = values.faults ? [] : (values.points?.split(',') ?? everyPoint);
-const faults = values.faults || (values.long && values.points === undefined) ? FAULTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name)) : [];
+const points = values.faults && !values.write ? [] : (values.points?.split(',') ?? everyPoint);
+const faults = values.faults || (values.long && values.points === undefined) || values.write ? FAULTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name)) : [];
 const unknown = [...points.filter((point) => killsAt(point, 1).length === 0), ...positionals.filter((name) => !faults.some((fault) => fault.name === name))];
 if (unknown.length > 0 || !Number.isInteger(times) || times < 1) {
   process.stderr.write(unknown.length > 0 ? `Not known here: ${unknown.join(', ')}\n${USAGE}` : '--times is a whole number from 1.\n');
@@ -56,8 +57,8 @@ for (const fault of faults) {
   say([`${fault.name}: ${kept(outcome.broken)}`, ...outcome.figures].join(LINE));
 }
 
-if (values.long && !values.faults && values.points === undefined) {
-  writeFileSync(fileURLToPath(new URL('../../../docs/resilience.md', import.meta.url)), markdown({ killed, befallen }, new Date()));
+if (values.write || (values.long && !values.faults && values.points === undefined)) {
+  writeFileSync(fileURLToPath(new URL('../../../docs/resilience.md', import.meta.url)), markdown({ killed, befallen }, new Date(), process.argv.slice(2)));
   say('written: docs/resilience.md');
 }
 const wrong = killed.filter(({ reached, broken }) => !reached || broken.length > 0).length + befallen.filter(({ broken }) => broken.length > 0).length;
