@@ -4,6 +4,8 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import type { ServiceProcess, Witness } from '@baton/apart';
 import type { End } from '../durability/baton-process.js';
 
+const ANSWERS_WITHIN_MS = 2_000;
+
 /** One place of a service: the processes that run there, one after the other. */
 export class ApartProcess implements Witness {
   /** The process of now was started armed. */
@@ -58,10 +60,16 @@ export class ApartProcess implements Witness {
     while (this.ends === before && this.pid !== undefined) await sleep(10);
   }
 
-  /** Whether it answers that everything in it goes well. */
-  async isReady(): Promise<boolean> {
-    const answer = await fetch(`${this.address}/health/ready`).catch(() => undefined);
-    return answer?.ok ?? false;
+  /** What it says when asked whether all goes well in it; nothing if it does. */
+  async complaint(): Promise<string | undefined> {
+    const name = `${this.name}-${this.instance + 1}`;
+    try {
+      const answer = await fetch(`${this.address}/health/ready`, { signal: AbortSignal.timeout(ANSWERS_WITHIN_MS) });
+      const says = await answer.text();
+      return answer.ok ? undefined : `${name} says ${says}`;
+    } catch {
+      return `${name} gives no answer`;
+    }
   }
 
   private get reached(): string[] {

@@ -130,9 +130,15 @@ export class ApartStage implements Stage {
     return texts.join('\n');
   }
 
-  /** Waits until every process answers that all goes well in it. */
+  /** Waits until every process answers that all goes well in it. @throws naming those that do not, and what they say */
   async untilReady(): Promise<void> {
-    await eventually(() => this.isReady(), { within: READY_WITHIN_MS, every: 50 });
+    await eventually(
+      async () => {
+        const failing = (await Promise.all(this.processes.map((each) => each.complaint()))).filter((says) => says !== undefined);
+        if (failing.length > 0) throw new Error(`Not ready within ${READY_WITHIN_MS / 1000} s: ${failing.join('; ')}`);
+      },
+      { within: READY_WITHIN_MS, every: 50 },
+    );
   }
 
   async close({ keep = false } = {}): Promise<void> {
@@ -143,7 +149,7 @@ export class ApartStage implements Stage {
   }
 
   private async isReady(): Promise<boolean> {
-    return (await Promise.all(this.processes.map((each) => each.isReady()))).every(Boolean);
+    return (await Promise.all(this.processes.map((each) => each.complaint()))).every((says) => says === undefined);
   }
 
   private async begin(): Promise<void> {

@@ -34,6 +34,7 @@ export interface Setting extends ApartStageOptions {
 export async function struck({ walking = true, restsWithin = 60_000, ...options }: Setting, strike: Strike): Promise<Outcome> {
   const stage = await ApartStage.open(options);
   const broken: string[] = [];
+  const figures: string[] = [];
   let trial: Trial | undefined;
   try {
     trial = await Trial.open(stage);
@@ -42,14 +43,17 @@ export async function struck({ walking = true, restsWithin = 60_000, ...options 
       await trial.workFor(4);
     }
     const outcome = await strike(stage, trial);
+    figures.push(...outcome.figures);
+    broken.push(...outcome.broken);
     if (walking) await trial.workFor(4);
     await stage.untilReady();
-    broken.push(...outcome.broken, ...(await trial.verdict(restsWithin)).map(sentence), ...(await logViolations(stage.brokers)).map(sentence));
+    broken.push(...(await trial.verdict(restsWithin)).map(sentence), ...(await logViolations(stage.brokers)).map(sentence));
     if (broken.length > 0) broken.push(`what was written down is in ${stage.folder}`);
-    return { figures: [...outcome.figures, ...(walking ? [`${trial.load.persons} young persons`] : [])], broken };
+    if (walking) figures.push(`${trial.load.persons} young persons`);
+    return { figures, broken };
   } catch (error) {
     broken.push((error as Error).stack ?? String(error), `what was written down is in ${stage.folder}`);
-    return { figures: [], broken };
+    return { figures, broken };
   } finally {
     await (trial ?? stage).close({ keep: broken.length > 0 });
   }
