@@ -1,7 +1,7 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Dispatcher } from 'undici';
 import { requestHeaders, responseHeaders } from './headers.js';
-import { rest, type Group, type Instance } from './instances.js';
+import { back, rest, type Group, type Instance } from './instances.js';
 import { brokenOff, notHttp, nothingSent, tooSlow, type OwnAnswer } from './own-answers.js';
 import { endReply, reply } from './reply.js';
 import { hasBody, RequestBody } from './request-body.js';
@@ -9,7 +9,7 @@ import type { Target } from './request-target.js';
 
 /** Something an operator may want to know; never an address of a resource. */
 export interface Trouble {
-  readonly says: 'an instance takes no connections' | 'an instance broke off' | 'an instance is slow' | 'no instance takes connections';
+  readonly says: 'an instance takes no connections' | 'an instance answers again' | 'an instance broke off' | 'an instance is slow';
   readonly group: string;
   /** The instance. */
   readonly address?: string;
@@ -62,7 +62,8 @@ export class Exchange {
   }
 
   /** The head of the answer has come. */
-  begin(status: number, message: string | undefined, raw: readonly (Buffer | string)[]): void {
+  begin(instance: Instance, status: number, message: string | undefined, raw: readonly (Buffer | string)[]): void {
+    if (back(instance)) this.report({ says: 'an instance answers again', group: this.group.name, address: instance.address });
     this.response.writeHead(status, message, responseHeaders(raw));
   }
 
@@ -74,8 +75,8 @@ export class Exchange {
   /** No connection was made: whatever the method, the next instance may be asked. */
   notTaken(instance: Instance, error: string): void {
     if (this.gone) return;
-    rest(instance);
-    this.report({ says: 'an instance takes no connections', group: this.group.name, address: instance.address, error });
+    // An outage is told once, however many requests meet it.
+    if (rest(instance)) this.report({ says: 'an instance takes no connections', group: this.group.name, address: instance.address, error });
     this.ask();
   }
 
@@ -98,7 +99,6 @@ export class Exchange {
 
   private none(): void {
     if (this.again) return this.answer(brokenOff(this.changes));
-    this.report({ says: 'no instance takes connections', group: this.group.name });
     this.answer(nothingSent());
   }
 
@@ -145,7 +145,7 @@ class Attempt implements Dispatcher.DispatchHandler {
 
   onResponseStart(controller: Dispatcher.DispatchController, status: number, _headers: unknown, message?: string): void {
     if (status < 200) return;
-    this.exchange.begin(status, message, controller.rawHeaders as Buffer[]);
+    this.exchange.begin(this.instance, status, message, controller.rawHeaders as Buffer[]);
   }
 
   onResponseData(controller: Dispatcher.DispatchController, chunk: Buffer): void {

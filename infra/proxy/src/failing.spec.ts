@@ -17,8 +17,8 @@ describe('instances of a group', () => {
   });
 
   it('that take no connections are passed over for a second, and no client notices, whatever it sends', async () => {
-    const troubles: Trouble[] = [];
     const away = await nobody();
+    const troubles: Trouble[] = [];
     const proxy = await proxyTo([away, (await well()).address], { report: (trouble) => troubles.push(trouble) });
     for (let n = 0; n < 4; n++) expect(await ask(proxy, '/', { method: 'POST' }, 'body')).toMatchObject({ status: 200, text: 'well' });
     expect(troubles).toEqual([{ says: 'an instance takes no connections', group: 'all', address: away, error: 'ECONNREFUSED' }]);
@@ -28,6 +28,14 @@ describe('instances of a group', () => {
     expect([performance.now() - began < 900, back.asked]).toEqual([true, []]);
     await new Promise((done) => setTimeout(done, 1_000));
     expect([(await ask(proxy, '/')).text, (await ask(proxy, '/')).text].sort()).toEqual(['back', 'well']);
+    expect(troubles.map(({ says }) => says)).toEqual(['an instance takes no connections', 'an instance answers again']);
+  });
+
+  it('are told of once while they are away, however many requests meet them', async () => {
+    const troubles: Trouble[] = [];
+    const proxy = await proxyTo([await nobody()], { report: (trouble) => troubles.push(trouble) });
+    for (let n = 0; n < 5; n++) expect((await ask(proxy, '/')).status).toBe(503);
+    expect(troubles).toHaveLength(1);
   });
 
   it('that rest are asked all the same where there is no other', async () => {

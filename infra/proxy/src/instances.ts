@@ -12,6 +12,8 @@ export interface Instance {
   readonly pool: Pool;
   /** Until then (`performance.now()`) others are asked first. */
   restsUntil: number;
+  /** It took no connection when it was asked last. */
+  away: boolean;
 }
 
 /** The instances that answer the same addresses; asked in turn. */
@@ -26,7 +28,7 @@ export class Group {
     patienceMs: number,
   ) {
     const connect = readingOn(buildConnector({ timeout: CONNECTS_WITHIN_MS }));
-    this.instances = addresses.map((address) => ({ address, pool: new Pool(address, { connect, pipelining: 1, headersTimeout: patienceMs, bodyTimeout: patienceMs }), restsUntil: 0 }));
+    this.instances = addresses.map((address) => ({ address, pool: new Pool(address, { connect, pipelining: 1, headersTimeout: patienceMs, bodyTimeout: patienceMs }), restsUntil: 0, away: false }));
   }
 
   /**
@@ -56,5 +58,17 @@ export class Group {
   }
 }
 
-/** An instance takes no connections: others are asked first for a while. */
-export const rest = (instance: Instance, now: number = performance.now()): void => void (instance.restsUntil = now + RESTS_MS);
+/** An instance takes no connections: others are asked first for a while. @returns whether that is news */
+export function rest(instance: Instance, now: number = performance.now()): boolean {
+  const isNews = !instance.away;
+  instance.restsUntil = now + RESTS_MS;
+  instance.away = true;
+  return isNews;
+}
+
+/** An instance has answered. @returns whether it was away before */
+export function back(instance: Instance): boolean {
+  const isNews = instance.away;
+  instance.away = false;
+  return isNews;
+}
