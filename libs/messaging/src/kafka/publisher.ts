@@ -18,6 +18,22 @@ const PATIENCE = 30_000;
 /** `CompressionTypes.None` of kafkajs, which is not loaded for it. */
 const UNCOMPRESSED = 0 as CompressionTypes.None;
 
+/** Longer than kafkajs waits for an answer, in milliseconds. */
+const ANSWERED_WITHIN = 15_000;
+
+/** kafkajs has neither failed nor succeeded: where a broker stood still while it connected it may wait for ever. */
+class NoAnswer extends Error {
+  override readonly name = 'NoAnswer';
+}
+
+/** @throws NoAnswer when nothing comes of it in good time; what it threw */
+async function answered(asked: Promise<unknown>): Promise<void> {
+  let timer: NodeJS.Timeout | undefined;
+  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new NoAnswer()), ANSWERED_WITHIN)));
+  asked.catch(() => undefined);
+  await Promise.race([asked, late]).finally(() => clearTimeout(timer));
+}
+
 type Outgoing = readonly { readonly topic: string; readonly message: OutgoingMessage; readonly slot: number }[];
 
 /** The writing end: one request in flight per slot, each acknowledged by all replicas in sync. */
@@ -59,13 +75,12 @@ export class KafkaPublisher {
     for (let attempt = 1, deadline = Date.now() + PATIENCE; ; attempt++) {
       const producer = this.producer;
       try {
-        await this.connect();
-        await producer.sendBatch({ acks: -1, timeout: 10_000, compression: UNCOMPRESSED, topicMessages });
+        await answered(this.connect().then(() => producer.sendBatch({ acks: -1, timeout: 10_000, compression: UNCOMPRESSED, topicMessages })));
         return;
       } catch (error) {
-        if (this.closed || !isPassing(error) || Date.now() > deadline) throw error;
         // kafkajs would wait for every further answer on the connection that gave none.
-        if ((causeOf(error) as Error).name === 'KafkaJSRequestTimeoutError') this.replace(producer);
+        if (error instanceof NoAnswer || (causeOf(error) as Error).name === 'KafkaJSRequestTimeoutError') this.replace(producer);
+        if (this.closed || !isPassing(error) || Date.now() > deadline) throw error;
         await sleep(Math.min(50 * 2 ** attempt, 500));
       }
     }
