@@ -78,8 +78,9 @@ export class KafkaPublisher {
         await answered(this.connect().then(() => producer.sendBatch({ acks: -1, timeout: 10_000, compression: UNCOMPRESSED, topicMessages })));
         return;
       } catch (error) {
-        // kafkajs would wait for every further answer on the connection that gave none.
-        if (error instanceof NoAnswer || (causeOf(error) as Error).name === 'KafkaJSRequestTimeoutError') this.replace(producer);
+        // Whoever answered may be asked again. Else kafkajs would wait for every further answer on the connection that gave none, or say for
+        // ever that the broker is not connected, and connect no more.
+        if ((causeOf(error) as Error).name !== 'KafkaJSProtocolError') this.replace(producer);
         if (this.closed || !isPassing(error) || Date.now() > deadline) throw error;
         await sleep(Math.min(50 * 2 ** attempt, 500));
       }
