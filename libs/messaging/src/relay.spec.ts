@@ -166,6 +166,25 @@ describe('The relay', () => {
     expect([first.seen, second.seen]).toEqual([['a:1'], ['a:2']]);
   });
 
+  it('tells no age of the outbox any more once another leads: what it saw last is not for it to tell', async () => {
+    const away = relay(
+      recorder(async () => {
+        throw new Error('away');
+      }),
+      { leaseMs: 300 },
+    );
+    await write(['a', 1]);
+    await expect(away.pass()).rejects.toThrow('away');
+    await eventually(() => expect(away.status().outboxAgeMs).toBeGreaterThan(0));
+    stopRenewingOf(away)();
+    const next = relay(recorder());
+    await eventually(async () => expect(await next.pass()).toBe(1));
+    await eventually(async () => {
+      await away.pass().catch(() => undefined);
+      expect(away.status()).toMatchObject({ leading: false, outboxAgeMs: 0, heldBack: 0 });
+    });
+  });
+
   it('does not let a leader that wakes up late move anything', async () => {
     const [asleep, awake] = [gate(), gate()];
     const late = relay(

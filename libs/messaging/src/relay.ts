@@ -142,7 +142,7 @@ export class Relay {
   /** Removes what was sent before, reads and sends. @returns how many events were sent */
   private async look(): Promise<number> {
     const epoch = this.lease.epoch ?? (await this.lease.take());
-    if (epoch === undefined) return 0;
+    if (epoch === undefined) return this.follow();
     crashPoint('relay.claimed');
     const rows = await this.read();
     if (this.lease.epoch !== epoch) return 0;
@@ -154,6 +154,13 @@ export class Relay {
     }
     this.noteHeld(send, held);
     return send.length;
+  }
+
+  /** Another instance leads: what was seen of the outbox before is not for this one to tell any more. */
+  private follow(): 0 {
+    this.oldest = undefined;
+    this.held = new Map();
+    return 0;
   }
 
   /** The next rows; from the start again when the end was reached, and for one look every while, since late commits may lie there. */
