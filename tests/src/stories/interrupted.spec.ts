@@ -103,12 +103,10 @@ describe('a delivery that is being retried while sharing is withdrawn', () => {
     const { patient, referral } = await referAtOnce(trust);
     const [first] = await receiver.waitFor(1, about(`ServiceRequest/${referral}`));
     await created(trust, consent(patient, { effect: 'deny' }));
-    await baton.restart();
-    const sameAgain = ({ headers }: { headers: Record<string, unknown> }) => headers['webhook-id'] === first!.headers['webhook-id'];
-    const failed = receiver.received.filter(sameAgain).length;
+    // From now on it takes what comes: the longer the restart takes, the later the try after one that failed.
     receiver.answerAlways({ status: 200 });
-    // The longer the restart took, the later the next try.
-    const again = (await receiver.waitFor(failed + 1, sameAgain, 60_000)).at(-1);
+    await baton.restart();
+    const [, again] = await receiver.waitFor(2, ({ headers }) => headers['webhook-id'] === first!.headers['webhook-id'], 60_000);
     expect(notification(again!)).toMatchObject({ number: notification(first!).number, focus: undefined, context: [] });
     for (const id of [referral, patient]) expect(again!.body).not.toContain(id);
     const lost = await heard(receiver, ({ entries }) => entries.get(`ServiceRequest/${referral}`) === '410');
