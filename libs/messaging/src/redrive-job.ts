@@ -3,6 +3,7 @@ import { crashPoint, newId } from '@baton/kernel';
 import type { Database, Reader, Schema } from '@baton/postgres';
 import type { Alongside } from './discarded.js';
 import { errorClass, passes } from './failure.js';
+import { DEAD_AFTER_MS, REMEMBERED, withBeats } from './job.js';
 import type { Where } from './parked.js';
 import { FITS, filterValues, type ParkedFilter } from './parked-queries.js';
 import { perSchema } from './per-schema.js';
@@ -30,12 +31,8 @@ export interface RetryJob {
   readonly state: 'running' | 'done' | 'stopped';
 }
 
-const BEAT_MS = 1_000;
-/** Without a sign of life for so long a job counts as dead. */
-const DEAD_AFTER_MS = 10_000;
 /** Between tries while the database or a dependency is away. */
 const AWAY_MS = 1_000;
-const REMEMBERED = '30 days';
 
 const keysThatFit = perSchema((schema) => `SELECT k.topic, k.key FROM ${schema}.parked_key k WHERE ${FITS} ORDER BY k.first_seen, k.topic, k.key`);
 
@@ -91,14 +88,16 @@ export class RedriveJob {
 
   /** @param ending stops it behind the key in hand. Never rejects. */
   async run(ending: AbortSignal): Promise<void> {
-    // A beat that fails is followed by another; the last one is tried until it is through.
-    const beat = setInterval(() => void this.note(false).catch(() => undefined), BEAT_MS);
-    beat.unref();
-    for (const where of this.keys) {
-      if (ending.aborted) break;
-      await this.one(where, ending);
-    }
-    clearInterval(beat);
+    await withBeats(
+      () => this.note(false),
+      async () => {
+        for (const where of this.keys) {
+          if (ending.aborted) break;
+          await this.one(where, ending);
+        }
+      },
+    );
+    // The last note is tried until it is through.
     await this.patiently(() => this.note(true), ending);
   }
 

@@ -3,6 +3,7 @@ import type { Database, Reader, Schema } from '@baton/postgres';
 import type { Consumer, Stretch } from './consumer.js';
 import type { Alongside } from './discarded.js';
 import { errorClass } from './failure.js';
+import { DEAD_AFTER_MS, REMEMBERED, withBeats } from './job.js';
 import { perSchema } from './per-schema.js';
 
 /** What was published in a stretch of time, taken again by one consumer, and how far that is. */
@@ -23,10 +24,6 @@ export interface Replay {
   /** `stopped`: it failed, or its process ended before it was through. It may be started again. */
   readonly state: 'running' | 'done' | 'stopped';
 }
-
-const BEAT_MS = 1_000;
-const DEAD_AFTER_MS = 10_000;
-const REMEMBERED = '30 days';
 
 const begin = perSchema(
   (schema) => `WITH forgotten AS (DELETE FROM ${schema}.replay WHERE started_at < statement_timestamp() - interval '${REMEMBERED}')
@@ -84,13 +81,13 @@ export class ReplayJob {
 
   /** Never rejects. */
   async run(stretch: Stretch): Promise<void> {
-    const beat = setInterval(() => void this.note(false).catch(() => undefined), BEAT_MS);
-    beat.unref();
-    const failure = await this.consumer.replay(stretch, (events) => (this.read += events)).then(
+    const failure = await withBeats(
+      () => this.note(false),
+      () => this.consumer.replay(stretch, (events) => (this.read += events)),
+    ).then(
       () => undefined,
       (error: unknown) => errorClass(error),
     );
-    clearInterval(beat);
     await this.note(true, failure).catch(() => undefined);
   }
 

@@ -2,7 +2,7 @@ import { eventContract } from '@baton/contracts';
 import { AuditGatherer, egressPolicy, issuerAddresses, localKeys, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
 import { PageLinks } from '@baton/fhir-store';
 import { systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
-import { consume, eventEngine, exchangeHints, Parking, publisherOf, Relay, Replays, type Consumer, type EventEngine } from '@baton/messaging';
+import { consume, eventEngine, exchangeHints, Parking, publisherOf, Relay, Replays, type Consumer, type EventEngine, type Handlers } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { listenError, type HostConfig } from './config.js';
@@ -51,9 +51,8 @@ interface Placed {
   readonly background: Database;
   /** By which handlers take effect. */
   readonly effects: Database;
-  /** What it could not apply, by the connection whose commits wait for the disk. */
-  /** Where it listens to events. */
-  readonly operations?: { readonly parking: Parking; readonly replays: Replays };
+  /** Where it listens to events: what it does because of them, and what an operator can do about them, on durable connections. */
+  readonly listening?: { readonly handlers: Handlers; readonly parking: Parking; readonly replays: Replays };
 }
 
 interface Started extends Placed {
@@ -70,14 +69,14 @@ export async function startServices(options: StartOptions): Promise<Running> {
   const involved = everyoneInvolved(seated);
   for (const { service, host } of involved) await service.equip?.(host);
   for (const { service, host } of seated) await service.prepare?.(host);
-  const placed = seated.map(withOperations);
+  const placed = seated.map(withListening);
 
   // Requests are answered before the workers run; ready is who has them all.
   let readiness: readonly Pick<Worker, 'name' | 'health'>[] = [{ name: 'start', health: () => 'failing' }];
   const modules: (DynamicModule | Type)[] = [];
   const controllers: Type[] = [];
-  for (const { service, host, operations } of placed) {
-    if (operations) controllers.push(parkedController(host, service.name, operations.parking), replaysController(host, service.name, operations.replays));
+  for (const { service, host, listening } of placed) {
+    if (listening) controllers.push(parkedController(host, service.name, listening.parking), replaysController(host, service.name, listening.replays));
     modules.push(...(service.modules?.(host) ?? []));
     controllers.push(...service.types.filter(({ type }) => !service.fronted?.includes(type)).map((rules) => fhirController(host, rules)));
   }
@@ -108,8 +107,8 @@ export async function startServices(options: StartOptions): Promise<Running> {
     stop: async () => {
       await app.close();
       housekeeping.stop();
-      await Promise.all([...started.map(stopWork), ...placed.flatMap(({ operations }) => (operations ? [operations.parking.stop()] : []))]);
-      await Promise.all(placed.flatMap(({ operations }) => (operations ? [operations.replays.stop()] : [])));
+      await Promise.all([...started.map(stopWork), ...placed.flatMap(({ listening }) => (listening ? [listening.parking.stop()] : []))]);
+      await Promise.all(placed.flatMap(({ listening }) => (listening ? [listening.replays.stop()] : [])));
       await unhear?.();
       await Promise.all(placed.map(({ host }) => host.audit.drain()));
       await Promise.all(placed.flatMap(({ host, background }) => [host.database.close(), background.close()]));
@@ -118,13 +117,12 @@ export async function startServices(options: StartOptions): Promise<Running> {
   };
 }
 
-/** What an operator can do about a service's events, on durable connections. */
-function withOperations(placed: Placed): Placed {
+function withListening(placed: Placed): Placed {
   const { service, host: { database, transport } } = placed;
   const handlers = service.handlers?.(placed.host);
   if (!handlers) return placed;
   const options = { database, schema: service.name, group: service.name, handlers, transport };
-  return { ...placed, operations: { parking: new Parking(options), replays: new Replays(options) } };
+  return { ...placed, listening: { handlers, parking: new Parking(options), replays: new Replays(options) } };
 }
 
 /** The services of this process, and those whose commands one of them composes: these act through that one's connection, under their own role. */
@@ -179,18 +177,17 @@ async function place(options: StartOptions, shared: Shared, service: Service): P
 /** Between processes hints spare the second that polling would take; within one the doorbells do. */
 async function hearEachOther(placed: readonly Placed[], involved: readonly Pick<Placed, 'service'>[]): Promise<() => Promise<void>> {
   const publishers = (of: readonly Pick<Placed, 'service'>[]): Schema[] => of.filter(({ service }) => service.publishes).map(({ service }) => service.name);
-  const handled = placed.flatMap(({ service, host }) => Object.keys(service.handlers?.(host) ?? {}));
+  const handled = placed.flatMap(({ listening }) => Object.keys(listening?.handlers ?? {}));
   const consumes = [...new Set(handled.map((type) => publisherOf(eventContract(type).topic)))];
   return exchangeHints(placed[0]!.host.database, { writes: publishers(involved), relays: publishers(placed), consumes });
 }
 
 async function startWork(placed: Placed): Promise<Started> {
-  const { service, host, background, effects, operations } = placed;
+  const { service, host, background, effects, listening } = placed;
   const report = (held: { topic: string; key: string; version: number }) => host.log.error('an event is held back: its predecessor is missing', { event: held.topic, key: held.key, version: held.version });
   const relay = service.publishes ? new Relay({ database: background, schema: service.name, transport: host.transport, report }).start() : undefined;
-  const handlers = service.handlers?.(host);
-  const consumer = handlers ? await consume({ database: effects, schema: service.name, transport: host.transport, group: service.name, handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
-  operations?.parking.watchUpgrades((retried, error) => {
+  const consumer = listening ? await consume({ database: effects, schema: service.name, transport: host.transport, group: service.name, handlers: listening.handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
+  listening?.parking.watchUpgrades((retried, error) => {
     for (const { key, applied } of retried) host.log.info('a key that waited for this version of the service goes on', { key, count: applied });
     if (error !== undefined) host.log.warn('it was not looked for keys that wait for this version of the service', { error });
   });
