@@ -15,4 +15,5 @@ export { isRestricted, shown } from './shown.js';
 export { referralRows, seenRows } from './recipients.js';
 export { conditionalCreate, matchOf } from './conditional.js';
 export { PageLinks } from './page-links.js';
+export { searchProjection } from './search-projection.js';
 export { disclosedSearch, search, showsMatchesOnly, type Found } from './search.js';

@@ -1,11 +1,10 @@
 import { auditFragment, auditOf } from '@baton/access';
-import { indexEntries } from '@baton/fhir';
 import { crashPoint, Refused, type Caller, type Violation } from '@baton/kernel';
 import { hintRelay, outboxCte } from '@baton/messaging';
 import { sqlState, weave, type Fragment, type Schema, type Tx } from '@baton/postgres';
 import type { Change, Guards, Put } from './change.js';
-import { VALUE_AT_MOST } from './criteria.js';
 import { schemaOf, unknownResource } from './reading.js';
+import { identityOf, indexed, indexRowsOf, unindexed } from './search-index.js';
 import { WRITE_REFUSED } from './tables.js';
 import { visible } from './visibility.js';
 
@@ -82,7 +81,7 @@ function missingReferences(caller: Caller, guarded: readonly string[]): string {
 const guardedReferences = (guards: Guards | undefined): string[] => (guards ? [...(guards.target ? [guards.target] : []), ...guards.references.keys()] : []);
 
 function putFragments(schema: Schema, puts: readonly Put[]): Record<string, Fragment> {
-  const { resource, history, index, unindex } = textsOf(schema);
+  const { resource, history } = textsOf(schema);
   const values = [
     puts.map((put) => put.type),
     puts.map((put) => put.id),
@@ -96,51 +95,16 @@ function putFragments(schema: Schema, puts: readonly Put[]): Record<string, Frag
     puts.map((put) => JSON.stringify(put.resource)),
   ];
   const parts: Record<string, Fragment> = { input: { sql: INPUT, values }, put: { sql: resource, values: [] }, kept: { sql: history, values: [] } };
-  const gone = puts.flatMap((put) => (put.replaces ? entriesOf(put, put.replaces) : []));
-  const now = puts.flatMap((put) => (put.method === 'DELETE' ? [] : entriesOf(put, put.resource)));
-  const kept = new Set(now.map(identity));
-  const before = new Set(gone.map(identity));
-  const stale = gone.filter((entry) => !kept.has(identity(entry)));
-  const fresh = now.filter((entry) => !before.has(identity(entry)));
-  if (stale.length > 0) parts['unindexed'] = { sql: unindex, values: columnsOf(stale) };
-  if (fresh.length > 0) parts['indexed'] = { sql: index, values: columnsOf(fresh) };
+  const gone = puts.flatMap((put) => (put.replaces ? indexRowsOf(put.type, put.id, put.replaces) : []));
+  const now = puts.flatMap((put) => (put.method === 'DELETE' ? [] : indexRowsOf(put.type, put.id, put.resource)));
+  const kept = new Set(now.map(identityOf));
+  const before = new Set(gone.map(identityOf));
+  const stale = gone.filter((entry) => !kept.has(identityOf(entry)));
+  const fresh = now.filter((entry) => !before.has(identityOf(entry)));
+  if (stale.length > 0) parts['unindexed'] = unindexed(schema, stale);
+  if (fresh.length > 0) parts['indexed'] = indexed(schema, fresh);
   return parts;
 }
-
-const columnsOf = (rows: readonly IndexRow[]): unknown[][] => [
-  rows.map((row) => row.type),
-  rows.map((row) => row.param),
-  rows.map((row) => row.value),
-  rows.map((row) => row.id),
-  rows.map((row) => row.system),
-  rows.map((row) => row.low),
-  rows.map((row) => row.high),
-];
-
-interface IndexRow {
-  type: string;
-  param: string;
-  value: string;
-  id: string;
-  system: string | null;
-  low: number | null;
-  high: number | null;
-}
-
-
-function entriesOf(put: Put, resource: Put['resource']): IndexRow[] {
-  return indexEntries(resource).map((entry) => ({
-    type: put.type,
-    param: entry.param,
-    value: entry.value.slice(0, VALUE_AT_MOST),
-    id: put.id,
-    system: entry.system ?? null,
-    low: entry.low ?? null,
-    high: entry.high ?? null,
-  }));
-}
-
-const identity = (entry: IndexRow): string => JSON.stringify([entry.param, entry.value, entry.system, entry.low, entry.high, entry.type, entry.id]);
 
 const INPUT = `SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[], $5::text[], $6::text[], $7::text[], $8::timestamptz[], $9::text[], $10::text[])
   AS i(type, id, version, owner, patient, category, context, last_updated, method, body)`;
@@ -148,8 +112,6 @@ const INPUT = `SELECT * FROM unnest($1::text[], $2::text[], $3::int[], $4::text[
 interface Texts {
   readonly resource: string;
   readonly history: string;
-  readonly index: string;
-  readonly unindex: string;
 }
 
 const texts = new Map<Schema, Texts>();
@@ -166,11 +128,6 @@ function textsOf(schema: Schema): Texts {
         RETURNING r.id`,
       history: `INSERT INTO ${schema}.history (type, id, version, owner, patient, category, context, last_updated, method, body)
         SELECT type, id, version, owner, patient, category, context, last_updated, method, body::json FROM input`,
-      index: `INSERT INTO ${schema}.search (type, param, value, id, system, low, high)
-        SELECT * FROM unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[])`,
-      unindex: `DELETE FROM ${schema}.search s USING unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::float8[], $7::float8[]) AS gone(type, param, value, id, system, low, high)
-        WHERE s.type = gone.type AND s.param = gone.param AND s.value = gone.value AND s.id = gone.id
-          AND s.system IS NOT DISTINCT FROM gone.system AND s.low IS NOT DISTINCT FROM gone.low AND s.high IS NOT DISTINCT FROM gone.high`,
     };
     texts.set(schema, found);
   }

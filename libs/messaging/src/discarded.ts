@@ -1,9 +1,8 @@
 import { crashPoint, refuse } from '@baton/kernel';
-import type { Database, Reader, Schema, Tx } from '@baton/postgres';
+import { type Database, perSchema, type Reader, type Schema, type Tx } from '@baton/postgres';
 import { EVENT_COLUMNS } from './envelope.js';
 import { lockKey, openIfEmpty, WAITING, type Failure, type Where } from './parked.js';
 import { eventJson, FITS, filterValues, micros, pageOf, type Page, type ParkedEvent, type ParkedFilter, type PlaceInList } from './parked-queries.js';
-import { perSchema } from './per-schema.js';
 
 /** What else belongs into the transaction of an operator's action: its audit entry. */
 export type Alongside = (tx: Tx) => Promise<void>;

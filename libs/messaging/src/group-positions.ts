@@ -1,9 +1,8 @@
 import { crashPoint } from '@baton/kernel';
-import type { Database, Schema } from '@baton/postgres';
+import { type Database, perSchema, type Schema } from '@baton/postgres';
 import { publisherOf } from './envelope.js';
 import { LIFE } from './life.js';
 import type { Position } from './log.js';
-import { perSchema } from './per-schema.js';
 import { statement } from '@baton/postgres';
 
 /** A partition that a member holds: how far the group is, and the epoch that lets it move that. */

@@ -1,8 +1,7 @@
 import { crashPoint } from '@baton/kernel';
-import type { Database, Schema, Tx } from '@baton/postgres';
+import { type Database, perSchema, type Schema, type Tx } from '@baton/postgres';
 import { orderKey } from './envelope.js';
 import { Forgotten, LIFE } from './life.js';
-import { perSchema } from './per-schema.js';
 import type { Received } from './transport.js';
 
 const note = perSchema(

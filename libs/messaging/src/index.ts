@@ -3,7 +3,9 @@ export { Consumer, consume, type CannotApply, type ConsumerOptions, type Consume
 export { type Alongside, type Because, type Discarded } from './discarded.js';
 export { brokersOf, eventEngine, type EventEngine, type Traveller } from './event-engine.js';
 export { eventOf, partitionOf, publisherOf, type EventRow } from './envelope.js';
+export { errorClass } from './failure.js';
 export { trimInbox } from './inbox.js';
+export { forgetOldJobs, JOB_COLUMNS, jobState, withBeats } from './job.js';
 export { type Handler, type Handlers } from './judge.js';
 export { trimLog } from './log-retention.js';
 export { hintRelay, outboxCte, writeOutbox } from './outbox.js';

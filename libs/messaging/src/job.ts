@@ -1,12 +1,20 @@
-/** What operators start and this process does in the background: a retry of parked keys, a replay. */
+/** What operators start and this process does in the background: a retry of parked keys, a replay, a rebuild. */
 
 const BEAT_MS = 1_000;
 
-/** Without a sign of life for so long, in milliseconds, a job counts as dead. */
-export const DEAD_AFTER_MS = 10_000;
+/** The end of a table of jobs: how far each is, written each second while it runs. */
+export const JOB_COLUMNS = `last_error text,
+  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
+  ended_at timestamptz
+) WITH (fillfactor = 50);`;
 
-/** How long it is known afterwards, as an interval of PostgreSQL. */
-export const REMEMBERED = '30 days';
+/** SQL: `running`, `done` or `stopped`. Without a sign of life for ten seconds a job counts as dead. @param done whether one that ended was through */
+export const jobState = (done: string): string =>
+  `CASE WHEN ended_at IS NULL AND beat_at > clock_timestamp() - interval '10 s' THEN 'running' WHEN ended_at IS NOT NULL AND ${done} THEN 'done' ELSE 'stopped' END`;
+
+/** Part of a statement that begins a job: forgets those of a month ago. */
+export const forgetOldJobs = (table: string): string => `DELETE FROM ${table} WHERE started_at < statement_timestamp() - interval '30 days'`;
 
 /** Does the work, and notes each second how far it is. A note that fails is followed by another. */
 export async function withBeats<T>(note: () => Promise<void>, work: () => Promise<T>): Promise<T> {

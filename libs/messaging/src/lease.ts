@@ -1,6 +1,5 @@
 import { crashPoint } from '@baton/kernel';
-import type { Database, Schema } from '@baton/postgres';
-import { perSchema } from './per-schema.js';
+import { type Database, perSchema, type Schema } from '@baton/postgres';
 
 const take = perSchema(
   (schema) => `UPDATE ${schema}.relay_lease SET holder = $1::uuid, epoch = epoch + (holder IS DISTINCT FROM $1::uuid)::int, until = clock_timestamp() + $2::int * interval '1 ms'

@@ -1,7 +1,6 @@
-import type { Database, Schema } from '@baton/postgres';
+import { type Database, perSchema, type Schema } from '@baton/postgres';
 import { publisherOf } from './envelope.js';
 import { readHeads, readLog, received, type Position } from './log.js';
-import { perSchema } from './per-schema.js';
 import type { ReplayRequest } from './transport.js';
 
 const BATCH = 500;

@@ -1,8 +1,7 @@
 import { crashPoint } from '@baton/kernel';
-import type { Database, Schema } from '@baton/postgres';
+import { type Database, perSchema, type Schema } from '@baton/postgres';
 import { offsetSince } from './log-replay.js';
 import type { Position } from './log.js';
-import { perSchema } from './per-schema.js';
 
 const CHUNK = 5000;
 

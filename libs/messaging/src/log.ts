@@ -1,8 +1,7 @@
 import type { BatonEvent } from '@baton/contracts';
 import { crashPoint } from '@baton/kernel';
-import type { Database, Reader, Schema } from '@baton/postgres';
+import { type Database, perSchema, type Reader, type Schema } from '@baton/postgres';
 import { EVENT_COLUMNS, eventOf, partitionOf, type EventRow } from './envelope.js';
-import { perSchema } from './per-schema.js';
 import { PARTITIONS } from './tables.js';
 import type { Received } from './transport.js';
 

@@ -1,6 +1,5 @@
-import type { Ask, Schema } from '@baton/postgres';
+import { type Ask, perSchema, type Schema } from '@baton/postgres';
 import { EVENT_COLUMNS, orderKey, type EventRow } from './envelope.js';
-import { perSchema } from './per-schema.js';
 
 /** An event that waits in the outbox. */
 export interface OutboxRow extends EventRow {

@@ -1,7 +1,6 @@
-import type { Reader, Schema } from '@baton/postgres';
+import { perSchema, type Reader, type Schema } from '@baton/postgres';
 import { EVENT_COLUMNS, eventOf, type EventRow } from './envelope.js';
 import type { Failure, ParkedKey, Where } from './parked.js';
-import { perSchema } from './per-schema.js';
 
 /** An event that is parked; ids and codes, and nothing of what it says. */
 export interface ParkedEvent {

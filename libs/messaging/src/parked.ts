@@ -1,9 +1,8 @@
 import type { BatonEvent } from '@baton/contracts';
 import { crashPoint } from '@baton/kernel';
-import type { Database, Schema, Tx } from '@baton/postgres';
+import { type Database, perSchema, type Schema, type Tx } from '@baton/postgres';
 import { EVENT_COLUMNS, eventOf, type EventRow } from './envelope.js';
 import type { Judged } from './judge.js';
-import { perSchema } from './per-schema.js';
 import type { Received } from './transport.js';
 
 /** One aggregate of a consumer. */

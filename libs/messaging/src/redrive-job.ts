@@ -1,12 +1,11 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { crashPoint, newId } from '@baton/kernel';
-import type { Database, Reader, Schema } from '@baton/postgres';
+import { type Database, perSchema, type Reader, type Schema } from '@baton/postgres';
 import type { Alongside } from './discarded.js';
 import { errorClass, passes } from './failure.js';
-import { DEAD_AFTER_MS, REMEMBERED, withBeats } from './job.js';
+import { forgetOldJobs, jobState, withBeats } from './job.js';
 import type { Where } from './parked.js';
 import { FITS, filterValues, type ParkedFilter } from './parked-queries.js';
-import { perSchema } from './per-schema.js';
 import type { Redriven } from './redrive.js';
 
 /** A retry of many keys, and how far it is. */
@@ -40,7 +39,7 @@ const keysThatFit = perSchema((schema) => `SELECT k.topic, k.key FROM ${schema}.
 export const keysOf = (reader: Reader, schema: Schema, consumer: string, filter: ParkedFilter): Promise<Where[]> => reader.query<Where>(keysThatFit(schema), filterValues(consumer, filter));
 
 const begin = perSchema(
-  (schema) => `WITH forgotten AS (DELETE FROM ${schema}.redrive WHERE started_at < statement_timestamp() - interval '${REMEMBERED}')
+  (schema) => `WITH forgotten AS (${forgetOldJobs(`${schema}.redrive`)})
     INSERT INTO ${schema}.redrive (id, consumer, topic, key, error, started_by, total) VALUES ($5::uuid, $1::text, $2::text, $3::text, $4::text, $6::text, $7::int)`,
 );
 
@@ -52,7 +51,7 @@ const progress = perSchema(
 const find = perSchema(
   (schema) => `SELECT json_strip_nulls(json_build_object('id', id, 'topic', topic, 'key', key, 'error', error, 'startedBy', started_by, 'total', total, 'done', done, 'failed', failed, 'applied', applied, 'lastError', last_error)) AS job,
     started_at AS "startedAt", ended_at AS "endedAt",
-    CASE WHEN ended_at IS NULL AND beat_at > clock_timestamp() - interval '${DEAD_AFTER_MS} ms' THEN 'running' WHEN ended_at IS NOT NULL AND done + failed >= total THEN 'done' ELSE 'stopped' END AS state
+    ${jobState('done + failed >= total')} AS state
     FROM ${schema}.redrive WHERE consumer = $1::text AND id = $2::uuid`,
 );
 

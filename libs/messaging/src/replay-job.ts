@@ -1,10 +1,9 @@
 import { crashPoint, newId } from '@baton/kernel';
-import type { Database, Reader, Schema } from '@baton/postgres';
+import { type Database, perSchema, type Reader, type Schema } from '@baton/postgres';
 import type { Consumer, Stretch } from './consumer.js';
 import type { Alongside } from './discarded.js';
 import { errorClass } from './failure.js';
-import { DEAD_AFTER_MS, REMEMBERED, withBeats } from './job.js';
-import { perSchema } from './per-schema.js';
+import { forgetOldJobs, jobState, withBeats } from './job.js';
 
 /** What was published in a stretch of time, taken again by one consumer, and how far that is. */
 export interface Replay {
@@ -26,7 +25,7 @@ export interface Replay {
 }
 
 const begin = perSchema(
-  (schema) => `WITH forgotten AS (DELETE FROM ${schema}.replay WHERE started_at < statement_timestamp() - interval '${REMEMBERED}')
+  (schema) => `WITH forgotten AS (${forgetOldJobs(`${schema}.replay`)})
     INSERT INTO ${schema}.replay (id, consumer, since, until, started_by) VALUES ($1::uuid, $2::text, $3::timestamptz, $4::timestamptz, $5::text)`,
 );
 
@@ -37,7 +36,7 @@ const progress = perSchema(
 
 const find = perSchema(
   (schema) => `SELECT id, since, until, started_by AS "startedBy", read, applied, parked, last_error AS "lastError", started_at AS "startedAt", ended_at AS "endedAt",
-    CASE WHEN ended_at IS NULL AND beat_at > clock_timestamp() - interval '${DEAD_AFTER_MS} ms' THEN 'running' WHEN ended_at IS NOT NULL AND last_error IS NULL THEN 'done' ELSE 'stopped' END AS state
+    ${jobState('last_error IS NULL')} AS state
     FROM ${schema}.replay WHERE consumer = $1::text AND id = $2::uuid`,
 );
 

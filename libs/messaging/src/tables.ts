@@ -1,6 +1,7 @@
 import { EVENTS } from '@baton/contracts';
 import { roleOf, SCHEMAS, type Schema } from '@baton/postgres';
 import { publisherOf } from './envelope.js';
+import { JOB_COLUMNS } from './job.js';
 
 /** Partitions of a topic when it is made. A topic keeps its number for good; another number is another topic. */
 export const PARTITIONS = 8;
@@ -119,13 +120,6 @@ CREATE TABLE ${schema}.discarded (
   PRIMARY KEY (consumer, event_id)
 );`;
 
-// How far a job of an operator is (job.ts): written each second while it runs.
-const JOB = `last_error text,
-  started_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  beat_at timestamptz NOT NULL DEFAULT clock_timestamp(),
-  ended_at timestamptz
-) WITH (fillfactor = 50);`;
-
 /**
  * DDL, behind `inboxTables`: what operators need to work with parked events. What was parked says whether it is an event at all;
  * what was discarded remembers its place, so that it can come back there; `redrive` shows how far a retry of many keys is.
@@ -155,7 +149,7 @@ CREATE TABLE ${schema}.redrive (
   done integer NOT NULL DEFAULT 0,
   failed integer NOT NULL DEFAULT 0,
   applied integer NOT NULL DEFAULT 0,
-  ${JOB}
+  ${JOB_COLUMNS}
 COMMENT ON TABLE ${schema}.redrive IS 'Retries of parked keys: how far each is. One that neither ended nor gave a sign of life lately has died and may be started again';
 CREATE TABLE ${schema}.replay (
   id uuid PRIMARY KEY,
@@ -166,7 +160,7 @@ CREATE TABLE ${schema}.replay (
   read integer NOT NULL DEFAULT 0,
   applied integer NOT NULL DEFAULT 0,
   parked integer NOT NULL DEFAULT 0,
-  ${JOB}
+  ${JOB_COLUMNS}
 COMMENT ON TABLE ${schema}.replay IS 'Stretches of time that the consumer took again beside its group';`;
 
 /** Topics a service publishes, by contract. */

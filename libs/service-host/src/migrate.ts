@@ -1,6 +1,7 @@
 import { AuditTables1700000000000, makeAuditPartitions } from '@baton/access';
 import { Database, type Schema } from '@baton/postgres';
 import { crashPoint } from '@baton/kernel';
+import { rebuildMigration } from './rebuilds.js';
 import type { Service } from './service.js';
 
 /** Opens the audit schema, brought up to date, with the partitions of the months to come. */
@@ -12,8 +13,8 @@ export async function openAudit(dsn: string): Promise<Database> {
 }
 
 /** Opens a service's schema under its own role, brought up to date. */
-export async function openSchema({ name, migrations }: Service, dsn: string): Promise<Database> {
-  const database = await Database.open({ dsn, schema: name, migrations });
+export async function openSchema({ name, migrations, types }: Service, dsn: string): Promise<Database> {
+  const database = await Database.open({ dsn, schema: name, migrations: types.length > 0 ? [...migrations, rebuildMigration(name)] : migrations });
   await database.migrate();
   crashPoint('start.migrated');
   return database;

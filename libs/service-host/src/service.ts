@@ -2,7 +2,7 @@ import type { AuditGatherer, EgressPolicy, Sealer, TokenVerifier } from '@baton/
 import type { Caller, Clock, Refused } from '@baton/kernel';
 import type { PageLinks, TypeRules } from '@baton/fhir-store';
 import type { Handlers, Transport } from '@baton/messaging';
-import type { Database, Schema } from '@baton/postgres';
+import type { Database, Projection, Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
 import type { MigrationInterface } from 'typeorm';
 import type { Log } from './log.js';
@@ -62,6 +62,8 @@ export interface Service {
   /** Event → handler; the consumer's group is the service's name. */
   readonly handlers?: (host: Host) => Handlers;
   readonly workers?: (host: Host) => readonly Worker[];
+  /** What it derives from its record, beside the search index of its types. */
+  readonly projections?: readonly Projection[];
   /** Nest controllers and modules of its own APIs (`/api/<service>/v1`). */
   readonly modules?: (host: Host) => readonly (DynamicModule | Type)[];
   /** FHIR operations that its modules serve, for the CapabilityStatement. */

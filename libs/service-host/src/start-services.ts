@@ -1,6 +1,6 @@
 import { eventContract } from '@baton/contracts';
 import { AuditGatherer, egressPolicy, issuerAddresses, localKeys, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
-import { PageLinks } from '@baton/fhir-store';
+import { PageLinks, searchProjection } from '@baton/fhir-store';
 import { systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
 import { consume, eventEngine, exchangeHints, Parking, publisherOf, Relay, Replays, type Consumer, type EventEngine, type Handlers } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
@@ -16,6 +16,8 @@ import { mountDocs } from './docs.js';
 import { offeredMethods } from './offered-methods.js';
 import { operationsController } from './operations.controller.js';
 import { parkedController } from './parked.controller.js';
+import { rebuildsController } from './rebuilds.controller.js';
+import { Rebuilds } from './rebuilds.js';
 import { replaysController } from './replays.controller.js';
 import type { Host, Service, Worker } from './service.js';
 import { everySoOften } from './housekeeping.js';
@@ -51,6 +53,8 @@ interface Placed {
   readonly background: Database;
   /** By which handlers take effect. */
   readonly effects: Database;
+  /** Of a service that stores resources: how what it derives from them is derived again. */
+  readonly rebuilds?: Rebuilds;
   /** Where it listens to events: what it does because of them, and what an operator can do about them, on durable connections. */
   readonly listening?: { readonly handlers: Handlers; readonly parking: Parking; readonly replays: Replays };
 }
@@ -75,7 +79,8 @@ export async function startServices(options: StartOptions): Promise<Running> {
   let readiness: readonly Pick<Worker, 'name' | 'health'>[] = [{ name: 'start', health: () => 'failing' }];
   const modules: (DynamicModule | Type)[] = [];
   const controllers: Type[] = [];
-  for (const { service, host, listening } of placed) {
+  for (const { service, host, listening, rebuilds } of placed) {
+    if (rebuilds) controllers.push(rebuildsController(host, service.name, rebuilds));
     if (listening) controllers.push(parkedController(host, service.name, listening.parking), replaysController(host, service.name, listening.replays));
     modules.push(...(service.modules?.(host) ?? []));
     controllers.push(...service.types.filter(({ type }) => !service.fronted?.includes(type)).map((rules) => fhirController(host, rules)));
@@ -107,8 +112,8 @@ export async function startServices(options: StartOptions): Promise<Running> {
     stop: async () => {
       await app.close();
       housekeeping.stop();
-      await Promise.all([...started.map(stopWork), ...placed.flatMap(({ listening }) => (listening ? [listening.parking.stop()] : []))]);
-      await Promise.all(placed.flatMap(({ listening }) => (listening ? [listening.replays.stop()] : [])));
+      await Promise.all([...started.map(stopWork), ...placed.map(stopJobs)]);
+      await Promise.all(placed.map(({ listening }) => listening?.replays.stop()));
       await unhear?.();
       await Promise.all(placed.map(({ host }) => host.audit.drain()));
       await Promise.all(placed.flatMap(({ host, background }) => [host.database.close(), background.close()]));
@@ -171,7 +176,8 @@ async function place(options: StartOptions, shared: Shared, service: Service): P
     fhirBase,
     env,
   };
-  return { service, host, background, effects: shared.engine.effects === 'lazy' ? background : database };
+  const rebuilds = service.types.length > 0 ? { rebuilds: new Rebuilds(database, schema, [searchProjection(schema), ...(service.projections ?? [])]) } : {};
+  return { service, host, background, effects: shared.engine.effects === 'lazy' ? background : database, ...rebuilds };
 }
 
 /** Between processes hints spare the second that polling would take; within one the doorbells do. */
@@ -200,6 +206,11 @@ async function startWork(placed: Placed): Promise<Started> {
 function readinessOf({ service: { name }, relay, consumer, workers }: Started): Pick<Worker, 'name' | 'health'>[] {
   const unlessFailing = (what: string, status: () => { readonly failing: number }): Pick<Worker, 'name' | 'health'> => ({ name: `${name}.${what}`, health: () => (status().failing > 0 ? 'failing' : 'ok') });
   return [...(relay ? [unlessFailing('relay', () => relay.status())] : []), ...(consumer ? [unlessFailing('consumer', () => consumer.status())] : []), ...workers];
+}
+
+/** What operators began: a retry or a rebuild ends behind what it has in hand. */
+async function stopJobs({ listening, rebuilds }: Placed): Promise<void> {
+  await Promise.all([listening?.parking.stop(), rebuilds?.stop()]);
 }
 
 async function stopWork({ host, relay, consumer, workers }: Started): Promise<void> {

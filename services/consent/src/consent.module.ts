@@ -1,5 +1,6 @@
 import type { Service } from '@baton/service-host';
 import { parkingMigration } from '@baton/messaging';
+import { accessProjection } from './access.projection.js';
 import { consentHandlers } from './consent.consumer.js';
 import { consentRules } from './consent.rules.js';
 import { ConsentTables1700000000000 } from './consent.tables.js';
@@ -13,4 +14,5 @@ export const consent: Service = {
   publishes: true,
   handlers: () => consentHandlers,
   workers: ({ database, log }) => [new JudgingAgain({ database, log })],
+  projections: [accessProjection],
 };

@@ -1,7 +1,7 @@
 import type { NewEvent } from '@baton/contracts';
 import type { Fragment } from '@baton/postgres';
 import { identityOf, turningPoints, type AccessRow } from './effective-access.js';
-import type { PersonState, StoredDecision } from './person.store.js';
+import type { PersonState, StoredAccess, StoredDecision } from './person.store.js';
 import type { Sharing } from './sharing.js';
 import { judgePerson } from './verdict.js';
 
@@ -46,11 +46,24 @@ export function outcomeOf(state: PersonState, change: Change, suffix = ''): Outc
 /** Fragments that name one another do so within one person. */
 const renamed = (fragment: Fragment, suffix: string): Fragment => (suffix === '' ? fragment : { ...fragment, sql: fragment.sql.replace(/\baccess_gone\b/g, `access_gone${suffix}`) });
 
-function accessRows({ access }: PersonState, wanted: readonly AccessRow[], onlyNarrow: boolean): Record<string, Fragment> {
+/** Access rows that are missing, and where those lie that should not be there, with nothing changed. */
+export const accessDifference = (state: PersonState): AccessDifference => differenceOf(state.access, judgePerson(state.decisions, state.sharings, state.facts).rows);
+
+interface AccessDifference {
+  readonly fresh: readonly AccessRow[];
+  readonly gone: readonly string[];
+}
+
+function differenceOf(access: readonly StoredAccess[], wanted: readonly AccessRow[]): AccessDifference {
   // A first referral finds nothing: then there is nothing to compare.
   const missing = access.length === 0 ? undefined : new Map(wanted.map((row) => [identityOf(row), row]));
   const gone = access.filter((row) => !missing?.delete(identityOf(row))).map(({ place }) => place);
-  const fresh = onlyNarrow ? [] : missing ? [...missing.values()] : wanted;
+  return { fresh: missing ? [...missing.values()] : wanted, gone };
+}
+
+function accessRows({ access }: PersonState, wanted: readonly AccessRow[], onlyNarrow: boolean): Record<string, Fragment> {
+  const { fresh: missing, gone } = differenceOf(access, wanted);
+  const fresh = onlyNarrow ? [] : missing;
   return {
     ...(gone.length > 0
       ? {

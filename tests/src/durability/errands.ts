@@ -1,9 +1,10 @@
 import { exampleReferral } from '@baton/standalone';
 import { webhookReceiver, type ReceivedWebhook } from '@baton/testing';
-import type { PartnerSystem } from '../partner-system.js';
+import type { Answer, PartnerSystem } from '../partner-system.js';
 import { arrival, insist, is, numbersIn, refer, subscribe, typeOf } from './errand-partner.js';
 import { messageEndpoint, referralMessage } from './errand-message.js';
 import { OnCall, tamper, TOPIC } from './errand-operator.js';
+import { astray, derivedAgain } from './observe-projections.js';
 import type { ErrandName } from './points.js';
 import { consent } from '../stories/records.js';
 
@@ -228,6 +229,29 @@ const parking: Errand = async ({ system, run, home }) => {
   await receiver.close();
 };
 
+/** What went astray in the search index and in who may see what, as no service of Baton would do it. */
+const ASTRAY = [
+  `DELETE FROM referrals.search WHERE type = 'ServiceRequest' AND id = $1`,
+  `DELETE FROM consent.access WHERE context = $1`,
+];
+
+/** A referral that can neither be found nor seen any more is found and seen again once both are derived anew; a rebuild that died is begun again. */
+const rebuilding: Errand = async ({ system, run, home }) => {
+  const [referrer, safeZones, operator] = [system('rapid-response'), system('safe-zones'), system('operator')];
+  const { request, patient } = await refer(referrer, `refer-${run}`, run);
+  const found = (whose: PartnerSystem) => whose.get(`ServiceRequest?patient=${patient}`);
+  await insist('see it', () => safeZones.get(`ServiceRequest/${request}`), is(200));
+  for (const text of ASTRAY) await tamper(home, text, [request]);
+  await insist('see it no more', () => safeZones.get(`ServiceRequest/${request}`), is(404));
+  await insist('find it no more', () => found(referrer), ({ body }) => body?.total === 0);
+  for (const [service, projection] of [['referrals', 'search'], ['consent', 'access']] as const) {
+    await insist(`derive ${projection} again`, async () => ({ status: 200, ...(await derivedAgain(operator, service, projection, true)) }) as unknown as Answer, is(200));
+  }
+  await insist('find it again', () => found(safeZones), ({ body }) => body?.total === 1);
+  const left = Object.entries(await astray(operator)).filter(([, rows]) => rows > 0);
+  expectThat(left.length === 0, `still astray: ${left.map(([what, rows]) => `${what}: ${rows}`).join(', ')}`);
+};
+
 export const ERRANDS: Readonly<Record<ErrandName, Errand>> = {
   subscribe: subscribing,
   heartbeat,
@@ -241,4 +265,5 @@ export const ERRANDS: Readonly<Record<ErrandName, Errand>> = {
   'refuse-later': refusedLater,
   message: messaging,
   park: parking,
+  rebuild: rebuilding,
 };

@@ -130,7 +130,7 @@ export interface History {
   readonly listed: readonly Listed[];
   /** In the order in which each receiver wrote them. */
   readonly arrived: readonly Arrived[];
-  /** Gauges of /metrics that are 0 when nothing is left to do, by name and labels. */
+  /** What is 0 when nothing is left to do: gauges of /metrics, by name and labels, and rows of projections that differ when they are derived again. */
   readonly rest: Readonly<Record<string, number>>;
 }
 

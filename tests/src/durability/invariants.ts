@@ -6,7 +6,7 @@ export const INVARIANTS = {
   4: 'order per aggregate and per young person',
   5: 'one effect per consumer and event',
   8: 'one audit entry per disclosure and person',
-  9: 'at rest nothing is left to do, and numbers have no gaps',
+  9: 'at rest nothing is left to do, numbers have no gaps, and projections are what a rebuild makes of them',
   11: 'a repeated request has one effect',
   12: 'recovery without a person',
 } as const;

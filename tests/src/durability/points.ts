@@ -10,7 +10,7 @@ import type { Arm } from './baton-process.js';
  */
 export type Scene = 'walk' | 'start' | 'first-start' | 'stop' | ErrandName;
 
-export const ERRAND_NAMES = ['subscribe', 'heartbeat', 'end', 'busy-endpoint', 'refusing-endpoint', 'gone-endpoint', 'ask-for-events', 'withdraw', 'not-eligible', 'refuse-later', 'message', 'park'] as const;
+export const ERRAND_NAMES = ['subscribe', 'heartbeat', 'end', 'busy-endpoint', 'refusing-endpoint', 'gone-endpoint', 'ask-for-events', 'withdraw', 'not-eligible', 'refuse-later', 'message', 'park', 'rebuild'] as const;
 export type ErrandName = (typeof ERRAND_NAMES)[number];
 
 /**
@@ -65,6 +65,7 @@ export const KILLED_AT: ReadonlyMap<string, Kill> = new Map([
   ...kills('log', 'park', 2, 'consumer.key-shut', 'consumer.parked', 'consumer.parking-committed', 'redrive.begun', 'redrive.progress-noted'),
   ...kills('log', 'park', 1, 'consumer.failure-noted', 'consumer.unparked', 'consumer.key-opened', 'consumer.redriven'),
   ...kills('log', 'park', 1, 'parking.discarded', 'parking.left-waiting', 'parking.key-shut-again', 'parking.restored', 'parking.blamed-again'),
+  ...kills('log', 'rebuild', 1, 'rebuild.begun', 'rebuild.stretch-done', 'rebuild.resource-judged', 'rebuild.person-judged', 'rebuild.progress-noted'),
 ]);
 
 /** Crash points at which no run from outside kills, and why. */

@@ -203,6 +203,7 @@ const REST: readonly Sabotage[] = [
       return one && true;
     },
   },
+  { what: 'a row of a projection is astray', breaks: 9, spoil: (draft) => ((draft.rest = { ...draft.rest, 'rows astray{consent}': 1 }), true) },
   { what: 'a consumer lags behind', breaks: 9, spoil: (draft) => ((draft.rest = { ...draft.rest, 'lag{consent}': 1 }), true) },
   {
     what: 'a repeated request gets another answer',

@@ -7,6 +7,7 @@ import type { Asked, History, Seen } from './history.js';
 import type { Violation } from './invariants.js';
 import { Load } from './load.js';
 import { auditOf } from './observe-audit.js';
+import { astray } from './observe-projections.js';
 import { gaugesAtRest, listedFor, shownTo, subscriberOf } from './observe.js';
 import { RecordingReceiver } from './receivers.js';
 import type { Stage } from './stage.js';
@@ -114,7 +115,7 @@ export class Trial {
       subscribers,
       listed,
       arrived: this.receivers.flatMap((one) => one.arrived()),
-      rest: gaugesAtRest(await this.stage.metrics()),
+      rest: { ...gaugesAtRest(await this.stage.metrics()), ...(await astray(this.stage.system('operator'))) },
     };
   }
 

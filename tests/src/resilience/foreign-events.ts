@@ -23,9 +23,13 @@ export const contactEvent = (key: string, version: number, facts: Partial<Record
   data: { resource: `Encounter/${key}`, patient: newId(), owner: 'safe-zones', dataref: `Encounter/${key}/_history/${version}`, ...facts },
 });
 
-/** In the binary mode of CloudEvents' Kafka binding, by the contract alone: no code of Baton's messaging takes part. */
-export function messageOf(event: BatonEvent): Message {
-  const { data, datacontenttype, ...attributes } = cloudEvent(event);
+/**
+ * In the binary mode of CloudEvents' Kafka binding, by the contract alone: no code of Baton's messaging takes part.
+ * @param type another than the event's: one that no contract knows
+ */
+export function messageOf(event: BatonEvent, type = event.type): Message {
+  const { data, datacontenttype, ...known } = cloudEvent(event);
+  const attributes = { ...known, type, dataschema: known.dataschema.replace(/v\d+\.json$/, `${type.split('.').at(-1)}.json`) };
   const headers = Object.fromEntries(Object.entries(attributes).map(([name, value]) => [`ce_${name}`, String(value)]));
   return { key: event.key, value: JSON.stringify(data), headers: { 'content-type': datacontenttype, ...headers } };
 }

@@ -39,7 +39,12 @@ if (unknown.length > 0 || !Number.isInteger(times) || times < 1) {
 const began = performance.now();
 const say = (line: string): void => void process.stdout.write(`${((performance.now() - began) / 1000).toFixed(0).padStart(5)} s  ${line}\n`);
 const LINE = '\n           ';
-const kept = (broken: readonly string[]): string => (broken.length === 0 ? 'everything kept' : broken.join(LINE));
+const SHOWN_AT_MOST = 20;
+const kept = (broken: readonly string[]): string => {
+  if (broken.length === 0) return 'everything kept';
+  const more = broken.length - SHOWN_AT_MOST;
+  return [...broken.slice(0, SHOWN_AT_MOST), ...(more > 0 ? [`… and ${more} more, of which the last is: ${broken.at(-1)!}`] : [])].join(LINE);
+};
 
 const killed: Round[] = [];
 const rounds = new Rounds((env) => ApartStage.open(env ? { env } : {}));

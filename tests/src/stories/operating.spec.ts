@@ -146,6 +146,8 @@ describe('an operator', () => {
     ['POST', 'discarded/x/restore'],
     ['POST', 'replays'],
     ['GET', 'replays/x'],
+    ['POST', 'rebuilds'],
+    ['GET', 'rebuilds/x'],
   ];
 
   it.each(ROUTES)('is nobody without a token, and no partner is one: %s %s', async (method, path) => {
@@ -176,6 +178,26 @@ describe('an operator', () => {
     expect(body.read).toBeGreaterThan(0);
     for (const wrong of [{}, { since: 'yesterday' }, { since: '2026-01-02T00:00:00Z', until: '2026-01-01T00:00:00Z' }, { since: '2026-01-02T00:00:00Z', from: 1 }]) expect(rule(await post('replays', wrong))).toEqual([400, 'OperationOutcome', 'parameter-malformed']);
     expect(rule(await get('replays/00000000-0000-4000-8000-000000000000'))).toEqual([404, 'OperationOutcome', 'replay-unknown']);
+  });
+
+  it('lets one service derive again who may see what, and hears how many rows were astray', async () => {
+    const { referral: lost } = await referAtOnce(trust);
+    await eventually(async () => expect((await charity.get(`ServiceRequest/${lost}`)).status).toBe(200), { within: 15_000 });
+    await baton.database.admin('DELETE FROM consent.access WHERE context = $1', [lost]);
+    const rebuilt = async (body: object): Promise<Answer> => {
+      const begun = await post('rebuilds', body);
+      expect([begun.status, begun.body.startedBy]).toEqual([202, 'operator']);
+      return inTheEnd(begun.headers.get('location')!);
+    };
+    const { body: counted } = await rebuilt({ projection: 'access', mend: false });
+    expect(counted).toMatchObject({ state: 'done', mend: false, surplus: 0 });
+    expect([counted.missing > 0, (await charity.get(`ServiceRequest/${lost}`)).status]).toEqual([true, 404]);
+    expect((await rebuilt({ projection: 'access' })).body).toMatchObject({ state: 'done', mend: true, missing: counted.missing, surplus: 0 });
+    expect((await charity.get(`ServiceRequest/${lost}`)).status).toBe(200);
+    expect((await rebuilt({ projection: 'search' })).body).toMatchObject({ missing: 0, surplus: 0 });
+    for (const wrong of [{}, { projection: 1 }, { projection: 'access', mend: 'yes' }, { projection: 'access', also: 1 }]) expect(rule(await post('rebuilds', wrong))).toEqual([400, 'OperationOutcome', 'parameter-malformed']);
+    expect(rule(await post('rebuilds', { projection: 'nothing' }))).toEqual([422, 'OperationOutcome', 'projection-unknown']);
+    expect(rule(await get('rebuilds/00000000-0000-4000-8000-000000000000'))).toEqual([404, 'OperationOutcome', 'rebuild-unknown']);
   });
 
   it('sees parked events of each service that listens, and nothing of those partners call their own', async () => {

@@ -20,10 +20,10 @@ async function sideBySide(stage: ApartStage, trial: Trial): Promise<Outcome> {
   const [wider, newer] = contacts as [Contact, Contact];
   const facts = ({ subject }: Contact) => ({ patient: subject.reference.split('/')[1]! });
   const told = contactEvent(wider.id, 2, { ...facts(wider), mood: 'better', weather: { outside: ['rain'] } }, AMENDED);
-  const untold = contactEvent(newer.id, 2, facts(newer), NEWER);
+  const untold = contactEvent(newer.id, 2, facts(newer), AMENDED);
   // Behind the newer one, of its key: it must wait.
   const behind = contactEvent(newer.id, 3, facts(newer), AMENDED);
-  await put(stage.brokers, [messageOf(told), messageOf(untold), messageOf(behind), messageOf(contactEvent(newId(), 1))]);
+  await put(stage.brokers, [messageOf(told), messageOf(untold, NEWER), messageOf(behind), messageOf(contactEvent(newId(), 1))]);
   const announced = (contact: Contact) => [{ focus: `Encounter/${contact.id}`, events: [AMENDED], person: contact.subject.reference, to: ['receiver-episodes'], introduces: false }];
   const publish = (contact: Contact) =>
     trial.note({ key: `published-${contact.id}`, partner: 'safe-zones', method: 'PUBLISH', what: 'amended elsewhere', sent: 1, answers: [{ at: Date.now(), status: 202, changes: [] }], announces: announced(contact) });

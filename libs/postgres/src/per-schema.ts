@@ -1,4 +1,5 @@
-import { statement, type Schema, type Statement } from '@baton/postgres';
+import type { Schema } from './names.js';
+import { statement, type Statement } from './statement.js';
 
 /** One prepared statement per schema; schema names come from code, never from input. */
 export function perSchema(text: (schema: Schema) => string): (schema: Schema) => Statement {
