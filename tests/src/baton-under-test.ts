@@ -6,16 +6,25 @@ import { SERVICES } from '@baton/gateway';
 import { withLoopback } from '@baton/standalone';
 import { createTestDatabase } from '@baton/testing';
 import { startApartBaton } from './apart-under-test.js';
+import { joinComposeBaton } from './compose-under-test.js';
 import type { BatonOptions, BatonUnderTest } from './under-test.js';
 import type { Schema } from '@baton/postgres';
 
 export type { BatonOptions, BatonUnderTest } from './under-test.js';
 
-/** `BATON_STORIES=apart`: the same stories are told to services in processes of their own, two of each, on Kafka. */
-const APART = process.env['BATON_STORIES'] === 'apart';
+/**
+ * `BATON_STORIES` says who hears the same stories besides the whole in one process: services in processes of their own, two of each, on Kafka (`apart`),
+ * or in containers (`compose`).
+ */
+const STARTS: Readonly<Record<string, (options: BatonOptions) => Promise<BatonUnderTest>>> = { whole: startInProcess, apart: startApartBaton, compose: joinComposeBaton };
 
 /** Starts a Baton for a spec file, in `beforeAll`; stop it in `afterAll`. */
-export const startBaton = (options: BatonOptions = {}): Promise<BatonUnderTest> => (APART ? startApartBaton(options) : startInProcess(options));
+export function startBaton(options: BatonOptions = {}): Promise<BatonUnderTest> {
+  const asked = process.env['BATON_STORIES'] ?? 'whole';
+  const start = STARTS[asked];
+  if (!start) throw new Error(`BATON_STORIES=${asked} is none of ${Object.keys(STARTS).join(', ')}`);
+  return start(options);
+}
 
 async function startInProcess({ pathway, env = {}, clock, asleep = [] }: BatonOptions): Promise<BatonUnderTest> {
   const home = await mkdtemp(join(tmpdir(), 'baton-'));

@@ -16,6 +16,7 @@ export class Lease {
   private current: { epoch: number; until: number } | undefined;
   private timer: NodeJS.Timeout | undefined;
   private released = false;
+  private asked: Promise<void> = Promise.resolve();
 
   constructor(
     private readonly database: Database,
@@ -30,7 +31,14 @@ export class Lease {
   }
 
   /** Takes or renews it. @returns the epoch, or undefined while another holds it */
-  async take(): Promise<number | undefined> {
+  take(): Promise<number | undefined> {
+    const taking = this.ask();
+    // Giving it back must come behind: else what is on its way would take it again for somebody who is gone.
+    this.asked = Promise.allSettled([this.asked, taking]).then(() => undefined);
+    return taking;
+  }
+
+  private async ask(): Promise<number | undefined> {
     const asked = performance.now();
     const [row] = await this.database.query<{ epoch: number }>(take(this.schema), [this.holder, this.ttl]);
     crashPoint('lease.taken');
@@ -52,6 +60,7 @@ export class Lease {
   async release(): Promise<void> {
     this.released = true;
     this.forget();
+    await this.asked;
     await this.database.query(giveBack(this.schema), [this.holder]);
     crashPoint('lease.released');
   }

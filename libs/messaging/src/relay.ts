@@ -57,7 +57,7 @@ const SETTLE_WITHIN_MS = 50;
  * Carries a schema's outbox to the transport: one leader per schema, in the order of the sequence, and of each aggregate
  * only what follows without a gap. A row is removed when the transport has acknowledged it, so a row that is committed
  * late, with a low number, is found whenever it comes. No transaction is open while the transport is called. Removing goes out in
- * one flight with the next look, in front of it.
+ * one flight with the next look, in front of it; of a long outbox that flight is on its way while the batch in hand is being acknowledged.
  */
 export class Relay {
   private readonly lease: Lease;
@@ -72,6 +72,8 @@ export class Relay {
   private sawAll = false;
   private oldest: Date | undefined;
   private sent: Sent | undefined;
+  /** Rows that were read while those before them were sent, and under which lease. */
+  private ahead: { readonly epoch: number; readonly rows: readonly OutboxRow[] } | undefined;
   private counts = { sent: 0, publishLatencyMs: 0, fenced: 0, failing: 0 };
 
   constructor(private readonly options: RelayOptions) {
@@ -127,7 +129,7 @@ export class Relay {
         this.counts.failing = 0;
         if (sent > 0) this.pulse.worked();
         // The end was reached: whoever commits from now on rings.
-        if (this.after === '0') {
+        if (this.after === '0' && !this.ahead) {
           if (sent > 0) await this.pulse.gather();
           if (this.sent && !(await this.pulse.rings(SETTLE_WITHIN_MS))) await this.settle();
           await this.pulse.rest();
@@ -144,12 +146,16 @@ export class Relay {
     const epoch = this.lease.epoch ?? (await this.lease.take());
     if (epoch === undefined) return this.follow();
     crashPoint('relay.claimed');
-    const rows = await this.read();
+    const { ahead } = this;
+    this.ahead = undefined;
+    const rows = ahead?.epoch === epoch ? ahead.rows : await this.read();
     if (this.lease.epoch !== epoch) return 0;
     const { send, held } = contiguous(rows);
     if (send.length > 0) {
-      await this.publish(send);
-      this.sent = { holder: this.lease.holder, epoch, rows: send };
+      const next = await this.publish(send);
+      this.ahead = next && { epoch, rows: following(send, next) };
+      // What the look ahead could not remove is removed with these.
+      this.sent = { holder: this.lease.holder, epoch, rows: [...(this.sent?.epoch === epoch ? this.sent.rows : []), ...send] };
       if (this.sawAll) this.oldest = held[0]?.time;
     }
     this.noteHeld(send, held);
@@ -166,7 +172,7 @@ export class Relay {
   /** The next rows; from the start again when the end was reached, and for one look every while, since late commits may lie there. */
   private async read(): Promise<OutboxRow[]> {
     const { schema, batchSize: limit = 500 } = this.options;
-    const fromStart = this.after === '0' || performance.now() - this.lookedAtStart > LOOK_BACK_MS;
+    const fromStart = this.looksBack();
     if (fromStart) this.lookedAtStart = performance.now();
     const rows = await this.settleAndRead(readOutbox(schema, fromStart ? '0' : this.after, limit));
     if (fromStart) this.oldest = rows[0]?.time;
@@ -174,6 +180,10 @@ export class Relay {
     if (rows.length < limit) this.after = '0';
     else if (BigInt(rows.at(-1)!.seq) > BigInt(this.after)) this.after = rows.at(-1)!.seq;
     return rows;
+  }
+
+  private looksBack(): boolean {
+    return this.after === '0' || performance.now() - this.lookedAtStart > LOOK_BACK_MS;
   }
 
   private async settleAndRead(wanted: Ask): Promise<OutboxRow[]> {
@@ -202,14 +212,18 @@ export class Relay {
     return true;
   }
 
-  private async publish(send: readonly OutboxRow[]): Promise<void> {
+  /** Sends, and of a long outbox reads meanwhile what comes next. @returns that, if it was read @throws what the transport threw */
+  private async publish(send: readonly OutboxRow[]): Promise<readonly OutboxRow[] | undefined> {
     const acknowledged = this.options.transport.publish(send.map(eventOf));
     acknowledged.catch(() => undefined);
     await nextTurn();
     crashPoint('relay.sent');
-    await acknowledged;
+    // From its start the outbox is read when what was sent has been removed.
+    const [sent, next] = await Promise.allSettled([acknowledged, this.looksBack() ? undefined : this.read()]);
+    if (sent.status === 'rejected') throw sent.reason;
     crashPoint('relay.acknowledged');
     this.counts.publishLatencyMs = Math.max(0, Date.now() - send.at(-1)!.time.getTime());
+    return next.status === 'fulfilled' ? next.value : undefined;
   }
 
   private noteHeld(send: readonly OutboxRow[], held: readonly OutboxRow[]): void {
@@ -224,4 +238,10 @@ export class Relay {
     }
     this.held = still;
   }
+}
+
+/** Rows that were read before it was noted that others had been sent. */
+function following(sent: readonly OutboxRow[], rows: readonly OutboxRow[]): OutboxRow[] {
+  const newest = new Map(sent.map((row) => [orderKey(row), row.version]));
+  return rows.map((row) => ({ ...row, sent: Math.max(row.sent, newest.get(orderKey(row)) ?? 0) }));
 }

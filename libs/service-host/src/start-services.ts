@@ -113,7 +113,7 @@ export async function startServices(options: StartOptions): Promise<Running> {
       await app.close();
       housekeeping.stop();
       await Promise.all([...started.map(stopWork), ...placed.map(stopJobs)]);
-      await Promise.all(placed.map(({ listening }) => listening?.replays.stop()));
+      await Promise.all(placed.map(async ({ listening }) => listening?.replays.stop()));
       await unhear?.();
       await Promise.all(placed.map(({ host }) => host.audit.drain()));
       await Promise.all(placed.flatMap(({ host, background }) => [host.database.close(), background.close()]));

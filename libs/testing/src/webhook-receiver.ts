@@ -25,7 +25,7 @@ export interface ReceivedWebhook {
 
 /** A partner's server: a real one, which records what comes and answers as it is told. */
 export interface WebhookReceiver {
-  /** `http://127.0.0.1:<port>/`. */
+  /** `http://127.0.0.1:<port>/`, or at the host that `BATON_RECEIVERS` names: how containers see this machine. */
   readonly url: string;
   /** Everything that came so far, oldest first, also what was answered badly. */
   readonly received: readonly ReceivedWebhook[];
@@ -42,7 +42,7 @@ export interface WebhookReceiver {
 }
 
 /**
- * Starts a receiver on the loopback address.
+ * Starts a receiver on the loopback address, or where `BATON_RECEIVERS` says.
  * @param port a free one by default; a fixed one stands for a partner that comes back at the same address
  */
 export async function webhookReceiver({ secrets = [], port = 0 }: { secrets?: readonly string[]; port?: number } = {}): Promise<WebhookReceiver> {
@@ -57,10 +57,11 @@ export async function webhookReceiver({ secrets = [], port = 0 }: { secrets?: re
       await give(response, waiting.shift() ?? usual(webhook));
     })().catch(() => response.destroy());
   });
-  server.listen(port, '127.0.0.1');
+  const host = process.env['BATON_RECEIVERS'] ?? '127.0.0.1';
+  server.listen(port, host);
   await once(server, 'listening');
   return {
-    url: `http://127.0.0.1:${(server.address() as AddressInfo).port}/`,
+    url: `http://${host}:${(server.address() as AddressInfo).port}/`,
     received,
     answerNext: (...answers) => void waiting.push(...answers),
     answerAlways: (answer) => void (usual = typeof answer === 'function' ? answer : () => answer),

@@ -31,11 +31,12 @@ export async function astray(operator: PartnerSystem): Promise<Record<string, nu
 export async function derivedAgain(operator: PartnerSystem, service: string, projection: string, mend: boolean): Promise<Rebuild> {
   const { status, text, headers } = await operator.post(`/api/${service}/v1/rebuilds`, { projection, mend }, { 'content-type': 'application/json' });
   if (status !== 202) throw new Error(`${projection} of ${service} was not derived again: ${status} ${text}`);
-  const ended = async (): Promise<Rebuild | undefined> => {
+  const ended = async (): Promise<Rebuild> => {
     const { body } = await operator.get(headers.get('location')!);
-    return (body as Rebuild).state === 'running' ? undefined : (body as Rebuild);
+    if (body.state === 'running') throw new Error(`${projection} of ${service} is still being derived again`);
+    return body as Rebuild;
   };
-  const rebuild = (await eventually(ended, { within: 60_000, every: 20 }))!;
+  const rebuild = await eventually(ended, { within: 60_000, every: 20 });
   if (rebuild.state !== 'done') throw new Error(`the rebuild of ${projection} of ${service} stopped`);
   return rebuild;
 }

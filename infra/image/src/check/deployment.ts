@@ -27,6 +27,8 @@ export interface Place {
   readonly receivers: string;
   /** Each service itself, past the proxy. */
   readonly processes: readonly string[];
+  /** A shell command that restarts every service; none of their addresses is new afterwards. */
+  readonly restart: string;
 }
 
 /** The containers of docker-compose.yml, under a name of their own. */
@@ -87,7 +89,14 @@ export class Deployment {
     await writeFile(join(HOME, 'secrets', 'admin-dsn'), `postgres://postgres:${password}@${await this.inside('postgres')}:5432/baton\n`, { mode: 0o600 });
     const processes = await Promise.all(SERVICES.map(async ({ name }) => `http://${await this.inside(name)}:8080`));
     const receivers = await this.docker(['network', 'inspect', '--format', '{{(index .IPAM.Config 0).Gateway}}', `${PROJECT}_webhooks`]);
-    return { address: this.address, home: HOME, receivers, processes };
+    return { address: this.address, home: HOME, receivers, processes, restart: this.restart() };
+  }
+
+  private restart(): string {
+    const quoted = (text: string): string => `'${text.replaceAll("'", `'\\''`)}'`;
+    const env = Object.entries(this.env).map(([name, value]) => `${name}=${quoted(value)}`);
+    const command = [this.engine.compose[0], ...this.arguments(), 'restart', '--timeout', '10', ...SERVICES.map(({ name }) => name)];
+    return `cd ${quoted(TREE)} && ${[...env, ...command.map(quoted)].join(' ')}`;
   }
 
   /** How the containers fare, and the last lines of each. */

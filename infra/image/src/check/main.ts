@@ -9,7 +9,7 @@ const USAGE = `Usage: npm run check:compose -- [--install] [--then command] [--k
 
 Runs docker-compose.yml for real: starts it, refers and accepts, kills containers and sees them come back, takes it down.
   --install   installs Docker from Debian's archive where it is missing (CI=true: always)
-  --then      a shell command to run against it, with BATON_ADDRESS, BATON_HOME, BATON_RECEIVERS, BATON_PROCESSES
+  --then      a shell command to run against it, with BATON_ADDRESS, BATON_HOME, BATON_RECEIVERS, BATON_PROCESSES, BATON_RESTART
   --keep      leaves it running at the end
   --only-up   starts it and leaves it running
   --down      takes down what --keep or --only-up left
@@ -31,7 +31,7 @@ const began = performance.now();
 const say = (line: string): void => void process.stderr.write(`[${((performance.now() - began) / 1000).toFixed(0).padStart(3)} s] ${line}\n`);
 
 /** What a program that tests it from outside needs to know. */
-const variablesOf = ({ address, home, receivers, processes }: Place): Record<string, string> => ({ BATON_ADDRESS: address, BATON_HOME: home, BATON_RECEIVERS: receivers, BATON_PROCESSES: processes.join(',') });
+const variablesOf = ({ address, home, receivers, processes, restart }: Place): Record<string, string> => ({ BATON_ADDRESS: address, BATON_HOME: home, BATON_RECEIVERS: receivers, BATON_PROCESSES: processes.join(','), BATON_RESTART: restart });
 
 async function check(deployment: Deployment, place: Place): Promise<void> {
   let young = 0;
