@@ -10,11 +10,14 @@ import { dsnFor, SCHEMAS, type Schema } from '@baton/postgres';
 import type { Placed, Wanted } from './apart-under-test.main.js';
 import type { BatonOptions, BatonUnderTest } from './under-test.js';
 
+/** Every spec file starts a dozen processes, some of them again and again, of the same code. */
+const COMPILED = join(tmpdir(), 'node-compile-cache');
+
 /** The same Baton, its services in two processes each, on engines of its own: PostgreSQL and Kafka. */
 export async function startApartBaton({ pathway, env = {}, asleep = [] }: BatonOptions): Promise<BatonUnderTest> {
   const home = await mkdtemp(join(tmpdir(), 'baton-apart-'));
   const port = String(await freePort());
-  const given = withLoopback({ PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BATON_CHECK_EVENTS: '1', BATON_HOME: home, BATON_PORT: port, BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });
+  const given = withLoopback({ PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BATON_CHECK_EVENTS: '1', NODE_COMPILE_CACHE: COMPILED, BATON_HOME: home, BATON_PORT: port, BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });
   const keeper = fork(fileURLToPath(new URL('./apart-under-test.main.js', import.meta.url)), { env: given, execArgv: [] });
   const start = (sleeping: readonly Schema[]): Promise<Placed> => ask(keeper, { asleep: sleeping });
   let placed = await start(asleep);

@@ -3,4 +3,4 @@ export { eventually } from './eventually.js';
 export { freePort } from './free-port.js';
 export { nhsNumber } from './nhs-number.js';
 export { createTestDatabase, databaseAt, type TestDatabase } from './test-database.js';
-export { webhookReceiver, type ReceivedWebhook, type WebhookAnswer, type WebhookReceiver } from './webhook-receiver.js';
+export { RECEIVERS, webhookReceiver, type ReceivedWebhook, type WebhookAnswer, type WebhookReceiver } from './webhook-receiver.js';

@@ -41,6 +41,9 @@ export interface WebhookReceiver {
   close(): Promise<void>;
 }
 
+/** Where receivers listen: this machine, as Baton sees it. */
+export const RECEIVERS = process.env['BATON_RECEIVERS'] ?? '127.0.0.1';
+
 /**
  * Starts a receiver on the loopback address, or where `BATON_RECEIVERS` says.
  * @param port a free one by default; a fixed one stands for a partner that comes back at the same address
@@ -57,11 +60,10 @@ export async function webhookReceiver({ secrets = [], port = 0 }: { secrets?: re
       await give(response, waiting.shift() ?? usual(webhook));
     })().catch(() => response.destroy());
   });
-  const host = process.env['BATON_RECEIVERS'] ?? '127.0.0.1';
-  server.listen(port, host);
+  server.listen(port, RECEIVERS);
   await once(server, 'listening');
   return {
-    url: `http://${host}:${(server.address() as AddressInfo).port}/`,
+    url: `http://${RECEIVERS}:${(server.address() as AddressInfo).port}/`,
     received,
     answerNext: (...answers) => void waiting.push(...answers),
     answerAlways: (answer) => void (usual = typeof answer === 'function' ? answer : () => answer),

@@ -2,6 +2,7 @@ import { randomUUID } from 'node:crypto';
 import { requestToken } from '@baton/access';
 import { coding, EXCLUSION, EXTENSIONS, healthcareServiceId, IDENTIFIERS, REFERRAL_SOURCE } from '@baton/contracts';
 import { exampleReferral } from '@baton/standalone';
+import { RECEIVERS } from '@baton/testing';
 import { PartnerSystem, startBaton, type Answer, type BatonUnderTest } from '../index.js';
 import { subscriptionOf } from '../partner-system.js';
 import { consent, flag } from '../stories/records.js';
@@ -138,7 +139,7 @@ describe('bad input gets a clear answer and leaves nothing behind', () => {
   it('a Bundle over four services whose last entry breaks a rule leaves nothing in any of them, and all of it without that entry', async () => {
     const before = await stored();
     const whole = bundle((_, __, { entry }) => {
-      entry.push({ request: { method: 'POST', url: 'Subscription' }, resource: subscriptionOf('referral', 'http://127.0.0.1:9/', 'empty') });
+      entry.push({ request: { method: 'POST', url: 'Subscription' }, resource: subscriptionOf('referral', `http://${RECEIVERS}:9/`, 'empty') });
       entry.push({ request: { method: 'POST', url: 'Consent' }, resource: { ...consent('x', { effect: 'permit', recipients: ['rapid-response'] }), patient: { reference: entry[0].fullUrl } } });
     });
     const answer = await trust.post('', whole);

@@ -1,4 +1,5 @@
 import { organizationId } from '@baton/contracts';
+import { RECEIVERS } from '@baton/testing';
 import { subscriptionOf, type PartnerSystem } from '../partner-system.js';
 import { carePlan, consent, contact, flag, observation, referralOf, type Sent } from './records.js';
 import { created, expected, refer, sees, setStatus } from './referring.js';
@@ -28,7 +29,7 @@ export async function specimens(trust: PartnerSystem, charity: PartnerSystem): P
     { resourceType: 'RelatedPerson', patient: { reference: `Patient/${patient}` } },
     { resourceType: 'PractitionerRole', practitioner: { reference: `Practitioner/${practitioner}` } },
     endpointOf('rapid-response'),
-    subscriptionOf('referral', 'http://127.0.0.1:9/', 'empty') as Sent,
+    subscriptionOf('referral', `http://${RECEIVERS}:9/`, 'empty') as Sent,
   ];
   for (const resource of more) found.set(resource.resourceType, { owner: trust, id: await created(trust, resource) });
   for (const type of ['Organization', 'HealthcareService', 'Location', 'PlanDefinition']) {
@@ -42,6 +43,6 @@ const endpointOf = (partner: string): Sent => ({
   status: 'active',
   connectionType: { system: 'http://terminology.hl7.org/CodeSystem/endpoint-connection-type', code: 'hl7-fhir-msg' },
   payloadType: [{ text: 'BaRS-shaped messages' }],
-  address: 'http://127.0.0.1:9/message',
+  address: `http://${RECEIVERS}:9/message`,
   managingOrganization: { reference: `Organization/${organizationId(partner)}` },
 });
