@@ -12,7 +12,7 @@ const given = (name: string): string => {
   return value;
 };
 
-/** The containers of docker-compose.yml, which `npm run check:compose` started: every spec file in turn uses the same. */
+/** The containers of docker-compose.yml, which `npm run test:compose` started anew for this spec file. */
 export async function joinComposeBaton(options: BatonOptions): Promise<BatonUnderTest> {
   const wishes = Object.keys(options);
   if (wishes.length > 0) throw new Error(`Containers that run cannot be given: ${wishes.join(', ')}`);

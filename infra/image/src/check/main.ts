@@ -9,12 +9,13 @@ const USAGE = `Usage: npm run check:compose -- [--install] [--then command] [--k
 
 Runs docker-compose.yml for real: starts it, refers and accepts, kills containers and sees them come back, takes it down.
   --install   installs Docker from Debian's archive where it is missing (CI=true: always)
-  --then      a shell command to run against it, with BATON_ADDRESS, BATON_HOME, BATON_RECEIVERS, BATON_PROCESSES, BATON_RESTART
+  --then      a shell command to run against it, with BATON_ADDRESS, BATON_HOME, BATON_RECEIVERS, BATON_PROCESSES, BATON_RESTART;
+              may be given several times: each further one finds empty volumes
   --keep      leaves it running at the end
   --only-up   starts it and leaves it running
   --down      takes down what --keep or --only-up left
 `;
-const { values } = parseArgs({ options: { install: { type: 'boolean', default: false }, then: { type: 'string' }, keep: { type: 'boolean', default: false }, 'only-up': { type: 'boolean', default: false }, down: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
+const { values } = parseArgs({ options: { install: { type: 'boolean', default: false }, then: { type: 'string', multiple: true, default: [] }, keep: { type: 'boolean', default: false }, 'only-up': { type: 'boolean', default: false }, down: { type: 'boolean', default: false }, help: { type: 'boolean', default: false } } });
 if (values.help) {
   process.stdout.write(USAGE);
   process.exit(0);
@@ -43,11 +44,17 @@ async function check(deployment: Deployment, place: Place): Promise<void> {
     await referAndAccept(place, young++);
     say(`ok: ${service} was killed, came back healthy after ${(ms / 1000).toFixed(1)} s, and a referral is accepted`);
   }
-  if (values.then === undefined) return;
-  // What came back may have another address.
-  const now = await deployment.place();
-  const { code } = await run('sh', ['-c', values.then], { shown: true, signal: stopping.signal, env: variablesOf(now) });
-  if (code !== 0) throw new Error(`${values.then} ended with ${code ?? 'a signal'}`);
+  const failed: string[] = [];
+  for (const [nth, command] of values.then.entries()) {
+    if (nth > 0) await deployment.up(stopping.signal);
+    // What came back may have another address.
+    const now = await deployment.place();
+    const { code } = await run('sh', ['-c', command], { shown: true, signal: stopping.signal, env: variablesOf(now) });
+    stopping.signal.throwIfAborted();
+    say(`${code === 0 ? 'ok' : 'NOT ok'}: ${command}`);
+    if (code !== 0) failed.push(`${command} ended with ${code ?? 'a signal'}`);
+  }
+  if (failed.length > 0) throw new Error(failed.join('\n'));
 }
 
 /** @returns whether it is to be left running */
