@@ -10,7 +10,7 @@ const USAGE = `Usage: npm run check:compose -- [--install] [--then command] [--k
 Runs docker-compose.yml for real: starts it, refers and accepts, kills containers and sees them come back, takes it down.
   --install   installs Docker from Debian's archive where it is missing (CI=true: always)
   --then      a shell command to run against it, with BATON_ADDRESS, BATON_HOME, BATON_RECEIVERS, BATON_PROCESSES, BATON_RESTART;
-              may be given several times: each further one finds empty volumes
+              may be given several times; each finds empty volumes
   --keep      leaves it running at the end
   --only-up   starts it and leaves it running
   --down      takes down what --keep or --only-up left
@@ -45,9 +45,8 @@ async function check(deployment: Deployment, place: Place): Promise<void> {
     say(`ok: ${service} was killed, came back healthy after ${(ms / 1000).toFixed(1)} s, and a referral is accepted`);
   }
   const failed: string[] = [];
-  for (const [nth, command] of values.then.entries()) {
-    if (nth > 0) await deployment.up(stopping.signal);
-    // What came back may have another address.
+  for (const command of values.then) {
+    await deployment.up(stopping.signal);
     const now = await deployment.place();
     const { code } = await run('sh', ['-c', command], { shown: true, signal: stopping.signal, env: variablesOf(now) });
     stopping.signal.throwIfAborted();
