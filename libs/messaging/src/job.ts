@@ -13,6 +13,9 @@ export const JOB_COLUMNS = `last_error text,
 export const jobState = (done: string): string =>
   `CASE WHEN ended_at IS NULL AND beat_at > clock_timestamp() - interval '10 s' THEN 'running' WHEN ended_at IS NOT NULL AND ${done} THEN 'done' ELSE 'stopped' END`;
 
+/** SQL: the newest first, one by its id or (null) a page of those that are remembered. @param id placeholder of the id */
+export const newestJobs = (id: string): string => `(${id}::uuid IS NULL OR id = ${id}::uuid) ORDER BY started_at DESC, id LIMIT 100`;
+
 /** Part of a statement that begins a job: forgets those of a month ago. */
 export const forgetOldJobs = (table: string): string => `DELETE FROM ${table} WHERE started_at < statement_timestamp() - interval '30 days'`;
 

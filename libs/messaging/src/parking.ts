@@ -5,7 +5,7 @@ import { errorClass } from './failure.js';
 import { Judge, NEWER_MAJOR, OLDER_MAJOR, type Handlers } from './judge.js';
 import type { Where } from './parked.js';
 import { countParked, groupParked, listParked, openEvent, type Listing, type OpenedEvent, type Page, type Parked, type ParkedFilter, type ParkedGroup, type PlaceInList } from './parked-queries.js';
-import { findJob, keysOf, RedriveJob, type RetryJob } from './redrive-job.js';
+import { findJobs, keysOf, RedriveJob, type RetryJob } from './redrive-job.js';
 import { redrive, type Redriven } from './redrive.js';
 
 export interface ParkingOptions {
@@ -87,10 +87,16 @@ export class Parking {
     return this.retryJob(job.id);
   }
 
+  /** Retries of the last month, of all processes, the newest first; a hundred at most. */
+  retryJobs(): Promise<RetryJob[]> {
+    const { database, schema, group } = this.options;
+    return findJobs(database, schema, group);
+  }
+
   /** How far a retry is. @throws Refused `unknown` */
   async retryJob(id: string): Promise<RetryJob> {
     const { database, schema, group } = this.options;
-    const job = await findJob(database, schema, group, id);
+    const [job] = await findJobs(database, schema, group, id);
     if (!job) throw refuse('unknown', 'retry-unknown', 'There is no such retry.');
     return job;
   }

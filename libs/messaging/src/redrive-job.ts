@@ -3,7 +3,7 @@ import { crashPoint, newId } from '@baton/kernel';
 import { type Database, perSchema, type Reader, type Schema } from '@baton/postgres';
 import type { Alongside } from './discarded.js';
 import { errorClass, passes } from './failure.js';
-import { forgetOldJobs, jobState, withBeats } from './job.js';
+import { forgetOldJobs, jobState, newestJobs, withBeats } from './job.js';
 import type { Where } from './parked.js';
 import { FITS, filterValues, type ParkedFilter } from './parked-queries.js';
 import type { Redriven } from './redrive.js';
@@ -52,13 +52,13 @@ const find = perSchema(
   (schema) => `SELECT json_strip_nulls(json_build_object('id', id, 'topic', topic, 'key', key, 'error', error, 'startedBy', started_by, 'total', total, 'done', done, 'failed', failed, 'applied', applied, 'lastError', last_error)) AS job,
     started_at AS "startedAt", ended_at AS "endedAt",
     ${jobState('done + failed >= total')} AS state
-    FROM ${schema}.redrive WHERE consumer = $1::text AND id = $2::uuid`,
+    FROM ${schema}.redrive WHERE consumer = $1::text AND ${newestJobs('$2')}`,
 );
 
-/** A retry of this or another process. */
-export async function findJob(reader: Reader, schema: Schema, consumer: string, id: string): Promise<RetryJob | undefined> {
-  const [row] = await reader.query<Pick<RetryJob, 'startedAt' | 'state'> & { job: Omit<RetryJob, 'startedAt' | 'endedAt' | 'state'>; endedAt: Date | null }>(find(schema), [consumer, id]);
-  return row && { ...row.job, startedAt: row.startedAt, state: row.state, ...(row.endedAt === null ? {} : { endedAt: row.endedAt }) };
+/** Retries of all processes, the newest first. @param id of one of them */
+export async function findJobs(reader: Reader, schema: Schema, consumer: string, id?: string): Promise<RetryJob[]> {
+  const rows = await reader.query<Pick<RetryJob, 'startedAt' | 'state'> & { job: Omit<RetryJob, 'startedAt' | 'endedAt' | 'state'>; endedAt: Date | null }>(find(schema), [consumer, id ?? null]);
+  return rows.map(({ job, startedAt, state, endedAt }) => ({ ...job, startedAt, state, ...(endedAt === null ? {} : { endedAt }) }));
 }
 
 /** Retries keys one after the other in the background of this process, and notes each second how far it is. */

@@ -3,7 +3,7 @@ import { type Database, perSchema, type Reader, type Schema } from '@baton/postg
 import type { Consumer, Stretch } from './consumer.js';
 import type { Alongside } from './discarded.js';
 import { errorClass } from './failure.js';
-import { forgetOldJobs, jobState, withBeats } from './job.js';
+import { forgetOldJobs, jobState, newestJobs, withBeats } from './job.js';
 
 /** What was published in a stretch of time, taken again by one consumer, and how far that is. */
 export interface Replay {
@@ -37,7 +37,7 @@ const progress = perSchema(
 const find = perSchema(
   (schema) => `SELECT id, since, until, started_by AS "startedBy", read, applied, parked, last_error AS "lastError", started_at AS "startedAt", ended_at AS "endedAt",
     ${jobState('last_error IS NULL')} AS state
-    FROM ${schema}.replay WHERE consumer = $1::text AND id = $2::uuid`,
+    FROM ${schema}.replay WHERE consumer = $1::text AND ${newestJobs('$2')}`,
 );
 
 interface Row extends Omit<Replay, 'until' | 'lastError' | 'endedAt'> {
@@ -46,12 +46,10 @@ interface Row extends Omit<Replay, 'until' | 'lastError' | 'endedAt'> {
   readonly endedAt: Date | null;
 }
 
-/** A replay of this or another process. */
-export async function findReplay(reader: Reader, schema: Schema, consumer: string, id: string): Promise<Replay | undefined> {
-  const [row] = await reader.query<Row>(find(schema), [consumer, id]);
-  if (!row) return undefined;
-  const { until, lastError, endedAt, ...rest } = row;
-  return { ...rest, ...(until ? { until } : {}), ...(lastError === null ? {} : { lastError }), ...(endedAt ? { endedAt } : {}) };
+/** Replays of all processes, the newest first. @param id of one of them */
+export async function findReplays(reader: Reader, schema: Schema, consumer: string, id?: string): Promise<Replay[]> {
+  const rows = await reader.query<Row>(find(schema), [consumer, id ?? null]);
+  return rows.map(({ until, lastError, endedAt, ...rest }) => ({ ...rest, ...(until ? { until } : {}), ...(lastError === null ? {} : { lastError }), ...(endedAt ? { endedAt } : {}) }));
 }
 
 /**

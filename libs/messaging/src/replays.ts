@@ -1,7 +1,7 @@
 import { refuse } from '@baton/kernel';
 import { Consumer, type ConsumerOptions, type Stretch } from './consumer.js';
 import type { Alongside } from './discarded.js';
-import { findReplay, ReplayJob, type Replay } from './replay-job.js';
+import { findReplays, ReplayJob, type Replay } from './replay-job.js';
 
 /** Replays of one consumer. Its group reads on meanwhile; what both get takes effect once. */
 export class Replays {
@@ -24,7 +24,14 @@ export class Replays {
   /** How far a replay is, whichever process does it. @throws Refused `unknown` */
   async look(id: string): Promise<Replay> {
     const { database, schema, group } = this.options;
-    return (await findReplay(database, schema, group, id)) ?? notThere();
+    const [replay] = await findReplays(database, schema, group, id);
+    return replay ?? notThere();
+  }
+
+  /** Replays of the last month, of all processes, the newest first; a hundred at most. */
+  list(): Promise<Replay[]> {
+    const { database, schema, group } = this.options;
+    return findReplays(database, schema, group);
   }
 
   /** Waits for those of this process, which end when their transport is closed. */

@@ -21,6 +21,7 @@ import {
   ParkedPage,
   placeOf,
   Restored,
+  Retries,
   Retry,
   RetryRequest,
 } from './parked.schema.js';
@@ -77,6 +78,14 @@ export function parkedController(host: Host, service: string, parking: Parking):
       const job = await parking.startRetry(filter, caller.client, operator.changes(caller, `retry parked${filterText(filter)}`));
       reply.header('location', `/api/${service}/v1/parked/retries/${job.id}`);
       return retryView(job);
+    }
+
+    @Get('parked/retries')
+    @ApiOperation({ summary: 'The retries of the last month, the newest first; a hundred at most.' })
+    @answers(200, 'The retries.', Retries)
+    async retries(@Req() { caller }: AuthenticatedRequest): Promise<z.infer<typeof Retries>> {
+      requireOperator(caller);
+      return { retries: (await operator.read(caller, 'list retries', () => parking.retryJobs())).map(retryView) };
     }
 
     @Get('parked/retries/:id')

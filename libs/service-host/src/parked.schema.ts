@@ -65,6 +65,7 @@ export const Retry = z
   })
   .meta({ id: 'ParkedRetry' });
 export type Retry = z.infer<typeof Retry>;
+export const Retries = z.object({ retries: z.array(Retry) }).meta({ id: 'ParkedRetries' });
 
 const Discarded = Event.extend({ topic, key, error, attempts: z.number().int(), reason: z.string(), discardedBy: z.string(), discardedAt: time });
 

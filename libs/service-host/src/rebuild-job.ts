@@ -1,5 +1,5 @@
 import { crashPoint, newId } from '@baton/kernel';
-import { errorClass, forgetOldJobs, jobState, withBeats, type Alongside } from '@baton/messaging';
+import { errorClass, forgetOldJobs, jobState, newestJobs, withBeats, type Alongside } from '@baton/messaging';
 import { perSchema, type Database, type Projection, type Reader, type Schema } from '@baton/postgres';
 
 /** A projection that is derived again, and how far that is. */
@@ -34,13 +34,13 @@ const progress = perSchema(
 const find = perSchema(
   (schema) => `SELECT json_strip_nulls(json_build_object('id', id, 'projection', projection, 'mend', mend, 'startedBy', started_by, 'looked', looked, 'missing', missing, 'surplus', surplus, 'lastError', last_error)) AS job,
     started_at AS "startedAt", ended_at AS "endedAt", ${jobState('last_error IS NULL')} AS state
-    FROM ${schema}.rebuild WHERE id = $1::uuid`,
+    FROM ${schema}.rebuild WHERE ${newestJobs('$1')}`,
 );
 
-/** A rebuild of this or another process. */
-export async function findRebuild(reader: Reader, schema: Schema, id: string): Promise<Rebuild | undefined> {
-  const [row] = await reader.query<Pick<Rebuild, 'startedAt' | 'state'> & { job: Omit<Rebuild, 'startedAt' | 'endedAt' | 'state'>; endedAt: Date | null }>(find(schema), [id]);
-  return row && { ...row.job, startedAt: row.startedAt, state: row.state, ...(row.endedAt === null ? {} : { endedAt: row.endedAt }) };
+/** Rebuilds of all processes, the newest first. @param id of one of them */
+export async function findRebuilds(reader: Reader, schema: Schema, id?: string): Promise<Rebuild[]> {
+  const rows = await reader.query<Pick<Rebuild, 'startedAt' | 'state'> & { job: Omit<Rebuild, 'startedAt' | 'endedAt' | 'state'>; endedAt: Date | null }>(find(schema), [id ?? null]);
+  return rows.map(({ job, startedAt, state, endedAt }) => ({ ...job, startedAt, state, ...(endedAt === null ? {} : { endedAt }) }));
 }
 
 /** Derives a projection again in the background of this process, and notes each second how far it is. */

@@ -8,7 +8,7 @@ import { answers, readInput, takes } from './api-schema.js';
 import { OperatorsActions } from './operators-actions.js';
 import type { Rebuild } from './rebuild-job.js';
 import type { Rebuilds } from './rebuilds.js';
-import { RebuildRequest, RebuildView } from './rebuilds.schema.js';
+import { RebuildList, RebuildRequest, RebuildView } from './rebuilds.schema.js';
 import type { AuthenticatedRequest, Host } from './service.js';
 
 /** The operators' API by which what one service derived from its record is derived again: `/api/<service>/v1/rebuilds`. */
@@ -33,6 +33,14 @@ export function rebuildsController(host: Pick<Host, 'audit'>, service: string, r
       const rebuild = await rebuilds.start(projection, mend, caller.client, operator.changes(caller, `rebuild projection=${projection}${mend ? '' : ' mend=false'}`));
       reply.header('location', `/api/${service}/v1/rebuilds/${rebuild.id}`);
       return viewOf(rebuild);
+    }
+
+    @Get()
+    @ApiOperation({ summary: 'The rebuilds of the last month, the newest first; a hundred at most.' })
+    @answers(200, 'The rebuilds.', RebuildList)
+    async list(@Req() { caller }: AuthenticatedRequest): Promise<z.infer<typeof RebuildList>> {
+      requireOperator(caller);
+      return { rebuilds: (await operator.read(caller, 'list rebuilds', () => rebuilds.list())).map(viewOf) };
     }
 
     @Get(':id')

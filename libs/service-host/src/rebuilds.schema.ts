@@ -24,4 +24,5 @@ export const RebuildView = z
     endedAt: time.optional(),
   })
   .meta({ id: 'Rebuild' });
+export const RebuildList = z.object({ rebuilds: z.array(RebuildView) }).meta({ id: 'RebuildList' });
 export type RebuildView = z.infer<typeof RebuildView>;

@@ -2,7 +2,7 @@ import { refuse } from '@baton/kernel';
 import { JOB_COLUMNS, type Alongside } from '@baton/messaging';
 import type { Database, Projection, Schema } from '@baton/postgres';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
-import { findRebuild, RebuildJob, type Rebuild } from './rebuild-job.js';
+import { findRebuilds, RebuildJob, type Rebuild } from './rebuild-job.js';
 
 /** Rebuilds of one service's projections, while it goes on. */
 export class Rebuilds {
@@ -29,9 +29,14 @@ export class Rebuilds {
 
   /** How far a rebuild is, whichever process does it. @throws Refused `unknown` */
   async look(id: string): Promise<Rebuild> {
-    const found = await findRebuild(this.database, this.schema, id);
+    const [found] = await findRebuilds(this.database, this.schema, id);
     if (!found) throw refuse('unknown', 'rebuild-unknown', 'There is no such rebuild.');
     return found;
+  }
+
+  /** Rebuilds of the last month, of all processes, the newest first; a hundred at most. */
+  list(): Promise<Rebuild[]> {
+    return findRebuilds(this.database, this.schema);
   }
 
   /** Ends those of this process behind the stretch they have in hand. */

@@ -7,7 +7,7 @@ import type { FastifyReply } from 'fastify';
 import { z } from 'zod';
 import { answers, readInput, takes } from './api-schema.js';
 import { OperatorsActions } from './operators-actions.js';
-import { ReplayRequest, ReplayView } from './replays.schema.js';
+import { ReplayList, ReplayRequest, ReplayView } from './replays.schema.js';
 import type { AuthenticatedRequest, Host } from './service.js';
 
 /** The operators' API by which one service takes again what was published in a stretch of time: `/api/<service>/v1/replays`. */
@@ -33,6 +33,14 @@ export function replaysController(host: Pick<Host, 'audit'>, service: string, re
       const replay = await replays.start(stretch, caller.client, operator.changes(caller, `replay since=${since}${until === undefined ? '' : ` until=${until}`}`));
       reply.header('location', `/api/${service}/v1/replays/${replay.id}`);
       return viewOf(replay);
+    }
+
+    @Get()
+    @ApiOperation({ summary: 'The replays of the last month, the newest first; a hundred at most.' })
+    @answers(200, 'The replays.', ReplayList)
+    async list(@Req() { caller }: AuthenticatedRequest): Promise<z.infer<typeof ReplayList>> {
+      requireOperator(caller);
+      return { replays: (await operator.read(caller, 'list replays', () => replays.list())).map(viewOf) };
     }
 
     @Get(':id')

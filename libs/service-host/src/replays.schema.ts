@@ -22,4 +22,5 @@ export const ReplayView = z
     endedAt: time.optional(),
   })
   .meta({ id: 'Replay' });
+export const ReplayList = z.object({ replays: z.array(ReplayView) }).meta({ id: 'ReplayList' });
 export type ReplayView = z.infer<typeof ReplayView>;

@@ -53,11 +53,12 @@ export class ApartProcess implements Witness {
     if (this.pid !== undefined) process.kill(this.pid, signal);
   }
 
-  /** Sends a signal and waits until the process is gone. Another is on its way then. */
+  /** Sends a signal and waits until the process is gone and its last word was heard. Another is on its way then. */
   async end(signal: 'SIGKILL' | 'SIGTERM'): Promise<void> {
+    if (this.pid === undefined) return;
     const before = this.ends;
     this.signal(signal);
-    while (this.ends === before && this.pid !== undefined) await sleep(10);
+    while (this.ends === before) await sleep(10);
   }
 
   /** What it says when asked whether all goes well in it; nothing if it does. */

@@ -139,14 +139,17 @@ describe('an operator', () => {
     ['GET', 'parked/t/k/events/x'],
     ['POST', 'parked/t/k/events/x/discard'],
     ['POST', 'parked/retries'],
+    ['GET', 'parked/retries'],
     ['GET', 'parked/retries/x'],
     ['POST', 'parked/discards'],
     ['GET', 'discarded'],
     ['GET', 'discarded/x'],
     ['POST', 'discarded/x/restore'],
     ['POST', 'replays'],
+    ['GET', 'replays'],
     ['GET', 'replays/x'],
     ['POST', 'rebuilds'],
+    ['GET', 'rebuilds'],
     ['GET', 'rebuilds/x'],
   ];
 
@@ -176,6 +179,7 @@ describe('an operator', () => {
     const { body } = await inTheEnd(begun.headers.get('location')!);
     expect(body).toMatchObject({ state: 'done', applied: 0, parked: 0 });
     expect(body.read).toBeGreaterThan(0);
+    expect((await get('replays')).body.replays).toEqual([body]);
     for (const wrong of [{}, { since: 'yesterday' }, { since: '2026-01-02T00:00:00Z', until: '2026-01-01T00:00:00Z' }, { since: '2026-01-02T00:00:00Z', from: 1 }]) expect(rule(await post('replays', wrong))).toEqual([400, 'OperationOutcome', 'parameter-malformed']);
     expect(rule(await get('replays/00000000-0000-4000-8000-000000000000'))).toEqual([404, 'OperationOutcome', 'replay-unknown']);
   });
@@ -195,6 +199,7 @@ describe('an operator', () => {
     expect((await rebuilt({ projection: 'access' })).body).toMatchObject({ state: 'done', mend: true, missing: counted.missing, surplus: 0 });
     expect((await charity.get(`ServiceRequest/${lost}`)).status).toBe(200);
     expect((await rebuilt({ projection: 'search' })).body).toMatchObject({ missing: 0, surplus: 0 });
+    expect((await get('rebuilds')).body.rebuilds.map(({ projection, mend }: { projection: string; mend: boolean }) => [projection, mend])).toEqual([['search', true], ['access', true], ['access', false]]);
     for (const wrong of [{}, { projection: 1 }, { projection: 'access', mend: 'yes' }, { projection: 'access', also: 1 }]) expect(rule(await post('rebuilds', wrong))).toEqual([400, 'OperationOutcome', 'parameter-malformed']);
     expect(rule(await post('rebuilds', { projection: 'nothing' }))).toEqual([422, 'OperationOutcome', 'projection-unknown']);
     expect(rule(await get('rebuilds/00000000-0000-4000-8000-000000000000'))).toEqual([404, 'OperationOutcome', 'rebuild-unknown']);
