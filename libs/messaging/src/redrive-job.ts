@@ -30,6 +30,9 @@ export interface RetryJob {
   readonly state: 'running' | 'done' | 'stopped';
 }
 
+/** Keys are independent of one another; each takes a connection. */
+const KEYS_AT_ONCE = 4;
+
 /** Between tries while the database or a dependency is away. */
 const AWAY_MS = 1_000;
 
@@ -61,7 +64,7 @@ export async function findJobs(reader: Reader, schema: Schema, consumer: string,
   return rows.map(({ job, startedAt, state, endedAt }) => ({ ...job, startedAt, state, ...(endedAt === null ? {} : { endedAt }) }));
 }
 
-/** Retries keys one after the other in the background of this process, and notes each second how far it is. */
+/** Retries keys, a few at once and each by itself, in the background of this process, and notes each second how far it is. */
 export class RedriveJob {
   readonly id = newId();
   private done = 0;
@@ -85,15 +88,19 @@ export class RedriveJob {
     });
   }
 
-  /** @param ending stops it behind the key in hand. Never rejects. */
+  /** @param ending stops it behind the keys in hand. Never rejects. */
   async run(ending: AbortSignal): Promise<void> {
     await withBeats(
       () => this.note(false),
       async () => {
-        for (const where of this.keys) {
-          if (ending.aborted) break;
-          await this.one(where, ending);
-        }
+        const keys = this.keys.values();
+        const lane = async (): Promise<void> => {
+          for (const where of keys) {
+            if (ending.aborted) return;
+            await this.one(where, ending);
+          }
+        };
+        await Promise.all(Array.from({ length: KEYS_AT_ONCE }, lane));
       },
     );
     // The last note is tried until it is through.

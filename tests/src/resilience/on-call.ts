@@ -11,7 +11,7 @@ export interface ShutKey {
 }
 
 const JSON_BODY = { 'content-type': 'application/json' };
-const WITHIN_MS = 60_000;
+const WITHIN_MS = 120_000;
 
 /** Whoever is on call for one service and one topic. */
 export class OnCall {
