@@ -14,7 +14,8 @@ import type { BatonOptions, BatonUnderTest } from './under-test.js';
 const COMPILED = join(tmpdir(), 'node-compile-cache');
 
 /** The same Baton, its services in two processes each, on engines of its own: PostgreSQL and Kafka. */
-export async function startApartBaton({ pathway, env = {}, asleep = [] }: BatonOptions): Promise<BatonUnderTest> {
+export async function startApartBaton({ pathway, env = {}, asleep = [], clock }: BatonOptions): Promise<BatonUnderTest> {
+  if (clock) throw new Error('Processes of their own cannot be given a clock');
   const home = await mkdtemp(join(tmpdir(), 'baton-apart-'));
   const port = String(await freePort());
   const given = withLoopback({ PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BATON_CHECK_EVENTS: '1', NODE_COMPILE_CACHE: COMPILED, BATON_HOME: home, BATON_PORT: port, BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });

@@ -15,10 +15,15 @@ export interface Machine {
   readonly watchdog: Watchdog;
 }
 
+/** It lies down for so long before it is started again, in milliseconds: its port and its lock are free by then. */
+const AGAIN_AFTER_MS = 1_000;
+
 /** One broker: its folder, and its process when it runs. */
 export class Broker {
   private child: ChildProcess | undefined;
   private frozen = false;
+  private kept: ((says: string) => void) | undefined;
+  private again: NodeJS.Timeout | undefined;
 
   constructor(
     readonly place: BrokerPlace,
@@ -55,11 +60,21 @@ export class Broker {
     child.once('exit', () => {
       this.machine.watchdog.forget(pid);
       if (this.child === child) this.child = undefined;
+      if (!this.kept) return;
+      this.kept(`broker ${this.place.id} ended and is started again`);
+      this.again = setTimeout(() => this.start(), AGAIN_AFTER_MS);
     });
+  }
+
+  /** From now on it is started again on its data whenever it dies, until it is asked to end. @param report told each time */
+  keepRunning(report: (says: string) => void): void {
+    this.kept = report;
   }
 
   /** Ends it in an orderly way, or at once; resolves when it is gone. */
   async end(signal: 'SIGTERM' | 'SIGKILL'): Promise<void> {
+    this.kept = undefined;
+    clearTimeout(this.again);
     const child = this.child;
     if (!child || child.exitCode !== null || child.signalCode !== null) return;
     const gone = once(child, 'exit');

@@ -18,7 +18,7 @@ async function main(): Promise<void> {
   const usual = (await isFree(WELL_KNOWN)) ? WELL_KNOWN : undefined;
   const port = values.port === undefined ? usual : Number(values.port);
   process.stderr.write('Starting Apache Kafka; the first time its jars are fetched ...\n');
-  const kafka = await startKafka({ brokers: Number(values.brokers), ...(port === undefined ? {} : { port }), ...(values.home === undefined ? {} : { home: values.home }) });
+  const kafka = await startKafka({ restarts: (says) => void process.stderr.write(`${says}\n`), brokers: Number(values.brokers), ...(port === undefined ? {} : { port }), ...(values.home === undefined ? {} : { home: values.home }) });
   let stopped: Promise<void> | undefined;
   // The same signal may come twice, by way of npm.
   const stop = (): void => void (stopped ??= kafka.stop().then(() => process.exit(0)));

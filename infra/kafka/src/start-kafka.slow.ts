@@ -7,7 +7,9 @@ import { createInterface } from 'node:readline';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
 import { isAlive, oneAtATime } from './folder-lock.js';
+import { withAdmin } from './admin.js';
 import { kafkaForTests } from './for-tests.js';
+import { startKafka } from './start-kafka.js';
 import { KafkaUnavailable } from './unavailable.js';
 import { findJava } from './programs.js';
 import { findJars } from './jars.js';
@@ -40,6 +42,24 @@ async function withEnvironment<T>(values: Record<string, string | undefined>, wo
     child.kill('SIGKILL');
     expect(await gone(() => pids.some((pid) => isAlive(pid) && !isZombie(pid)))).toBe(true);
     expect(await gone(() => existsSync(folder))).toBe(true);
+  }, 120_000);
+
+  it('are started again on their data when somebody kills them, if that is wished, and stay down when they are asked to end', async () => {
+    const said: string[] = [];
+    const local = await startKafka({ restarts: (says) => said.push(says) });
+    try {
+      const topics = (): Promise<string[]> => withAdmin(local.brokers, (admin) => admin.listTopics());
+      await withAdmin(local.brokers, (admin) => admin.createTopics({ topics: [{ topic: 'kept', numPartitions: 1 }], waitForLeaders: true }));
+      const [before] = local.pids;
+      process.kill(before!, 'SIGKILL');
+      for (const deadline = Date.now() + 60_000; Date.now() < deadline; await sleep(250)) if (local.pids[0] !== before && (await topics().catch((): string[] => [])).includes('kept')) break;
+      expect([said, await topics()]).toEqual([['broker 1 ended and is started again'], ['kept']]);
+      await local.kill(1);
+      await sleep(1_500);
+      expect(local.pids).toEqual([undefined]);
+    } finally {
+      await local.stop();
+    }
   }, 120_000);
 });
 

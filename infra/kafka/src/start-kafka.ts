@@ -21,6 +21,8 @@ export interface StartKafkaOptions {
   readonly port?: number;
   /** Further settings of every broker, as in `server.properties`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Told when a broker died, which is then started again. Without it, one that died stays down. */
+  readonly restarts?: (says: string) => void;
 }
 
 /** Kafka brokers of our own. They end with this process, however that ends. */
@@ -71,6 +73,7 @@ async function startOnce(options: StartKafkaOptions, found: Omit<Machine, 'watch
     await Promise.all(brokers.map((broker) => broker.format(cluster, brokers.length === 1 ? ['--standalone'] : [])));
     brokers.forEach((broker) => broker.start());
     await running.answers();
+    if (options.restarts) for (const broker of brokers) broker.keepRunning(options.restarts);
     return running;
   } catch (error) {
     await running.stop();

@@ -247,7 +247,8 @@ describe('What an operator does about it', () => {
 
   it('sees that a retry whose process ended or died has stopped, and starts it again', async () => {
     bad = () => true;
-    await under.handle(['a', 'b'].map((key) => found(travelling(key, 1))));
+    const keys = ['a', 'b', 'c', 'd', 'e', 'f'];
+    await under.handle(keys.map((key) => found(travelling(key, 1))));
     bad = () => false;
     const held = gate();
     slow = held.opened;
@@ -255,13 +256,13 @@ describe('What an operator does about it', () => {
     const stopping = parking.stop();
     held.open();
     await stopping;
-    expect(await parking.retryJob(job.id)).toMatchObject({ state: 'stopped', total: 2, done: 1, failed: 0 });
+    expect(await parking.retryJob(job.id)).toMatchObject({ state: 'stopped', total: 6, done: 4, failed: 0 });
     await services.test.admin(`UPDATE consent.redrive SET ended_at = NULL, beat_at = clock_timestamp()`);
     expect(await parking.retryJob(job.id)).toMatchObject({ state: 'running' });
     await services.test.admin(`UPDATE consent.redrive SET beat_at = clock_timestamp() - interval '1 minute'`);
     expect(await parking.retryJob(job.id)).toMatchObject({ state: 'stopped' });
     parking = new Parking({ database: services.consent, schema: 'consent', group: 'consent', handlers: { [ACCEPTED]: handler } });
-    expect(await ended((await parking.startRetry({}, 'operator')).id)).toMatchObject({ state: 'done', total: 1, done: 1 });
+    expect(await ended((await parking.startRetry({}, 'operator')).id)).toMatchObject({ state: 'done', total: 2, done: 2 });
   });
 });
 

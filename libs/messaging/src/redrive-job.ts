@@ -48,7 +48,7 @@ const begin = perSchema(
 
 const progress = perSchema(
   (schema) => `UPDATE ${schema}.redrive SET done = $2::int, failed = $3::int, applied = $4::int, last_error = $5::text, beat_at = clock_timestamp(),
-    ended_at = CASE WHEN $6::boolean THEN clock_timestamp() END WHERE id = $1::uuid`,
+    ended_at = CASE WHEN $6::boolean THEN clock_timestamp() END WHERE id = $1::uuid AND ended_at IS NULL`,
 );
 
 const find = perSchema(

@@ -108,6 +108,44 @@ describe('The relay', () => {
     expect(transport.seen).toEqual(['a:1', 'a:2']);
   });
 
+  it('reads ahead of a long outbox while it sends, over keys that lie in many batches and tries that fail: in order and once', async () => {
+    let tries = 0;
+    const transport = recorder(async () => {
+      await sleep(3);
+      if (++tries % 4 === 3) throw new Error('no broker');
+    });
+    const keys = ['a', 'b', 'c', 'd', 'e'];
+    for (let version = 1; version <= 12; version++) await write(...keys.map((key): [string, number] => [key, version]));
+    const running = relay(transport, { batchSize: 7 }).start();
+    await eventually(async () => (await outbox()).length === 0, { within: 15_000 });
+    for (const key of keys) expect(transport.seen.filter((name) => name.startsWith(key))).toEqual(Array.from({ length: 12 }, (_, i) => `${key}:${i + 1}`));
+    await eventually(() => running.status().sent === 60);
+    expect(running.status()).toMatchObject({ heldBack: 0, fenced: 0 });
+  });
+
+  it('notes nothing as sent that it read before the database crashed: earlier versions may be back, and all of it is sent again', async () => {
+    const transport = recorder();
+    let crashed = false;
+    const database = new Proxy(services.referrals, {
+      get: (real, name: keyof Database) => {
+        if (name !== 'query') return (real[name] as () => unknown).bind(real);
+        return async (...asked: Ask) => {
+          const rows = await real.query<{ life?: string }>(...asked);
+          const first = !crashed && rows[0]?.life !== undefined;
+          crashed ||= first;
+          return first ? rows.map((row) => ({ ...row, life: 'the one before' })) : rows;
+        };
+      },
+    });
+    const running = new Relay({ database, schema: 'referrals', transport });
+    relays.push(running);
+    await write(['a', 1], ['a', 2]);
+    running.start();
+    await eventually(async () => (await outbox()).length === 0);
+    expect(transport.seen).toEqual(['a:1', 'a:2', 'a:1', 'a:2']);
+    expect(running.status()).toMatchObject({ fenced: 1, heldBack: 0 });
+  });
+
   it('reads once for a change that was rung for, and removes it without another look', async () => {
     const transport = recorder();
     const { running, asked } = await heard(transport);

@@ -41,7 +41,7 @@ export interface RelayStatus {
   readonly outboxAgeMs: number;
   /** Milliseconds from the outbox row to the transport's acknowledgement, of the newest event sent. */
   readonly publishLatencyMs: number;
-  /** Times a batch of this instance was refused because another leader had taken over. */
+  /** Times the removal of a batch was refused because another leader had taken over, or the database had crashed. */
   readonly fenced: number;
   /** Failures in a row; above 0 it is backing off. */
   readonly failing: number;
@@ -155,7 +155,8 @@ export class Relay {
       const next = await this.publish(send);
       this.ahead = next && { epoch, rows: following(send, next) };
       // What the look ahead could not remove is removed with these.
-      this.sent = { holder: this.lease.holder, epoch, rows: [...(this.sent?.epoch === epoch ? this.sent.rows : []), ...send] };
+      const before = this.sent?.epoch === epoch ? this.sent : undefined;
+      this.sent = { holder: this.lease.holder, epoch, life: before?.life ?? send[0]!.life, rows: [...(before?.rows ?? []), ...send] };
       if (this.sawAll) this.oldest = held[0]?.time;
     }
     this.noteHeld(send, held);
@@ -170,9 +171,8 @@ export class Relay {
   }
 
   /** The next rows; from the start again when the end was reached, and for one look every while, since late commits may lie there. */
-  private async read(): Promise<OutboxRow[]> {
+  private async read(fromStart = this.looksBack()): Promise<OutboxRow[]> {
     const { schema, batchSize: limit = 500 } = this.options;
-    const fromStart = this.looksBack();
     if (fromStart) this.lookedAtStart = performance.now();
     const rows = await this.settleAndRead(readOutbox(schema, fromStart ? '0' : this.after, limit));
     if (fromStart) this.oldest = rows[0]?.time;
@@ -193,7 +193,7 @@ export class Relay {
     return this.settled(answer) ? rows : [];
   }
 
-  /** Removes what was sent. @returns false when another leader has taken over: nothing was removed then */
+  /** Removes what was sent. @returns false when another leader has taken over, or the database has crashed: nothing was removed then */
   private async settle(): Promise<boolean> {
     if (!this.sent) return true;
     return this.settled(await this.options.database.query<Settled>(...settleOutbox(this.options.schema, this.sent)));
@@ -203,7 +203,10 @@ export class Relay {
     const count = this.sent!.rows.length;
     this.sent = undefined;
     if (answer?.mine !== 1) {
+      // What this one knows of the outbox does not count any more: it is read from its start.
       this.lease.forget();
+      this.ahead = undefined;
+      this.after = '0';
       this.counts.fenced++;
       return false;
     }
@@ -219,7 +222,7 @@ export class Relay {
     await nextTurn();
     crashPoint('relay.sent');
     // From its start the outbox is read when what was sent has been removed.
-    const [sent, next] = await Promise.allSettled([acknowledged, this.looksBack() ? undefined : this.read()]);
+    const [sent, next] = await Promise.allSettled([acknowledged, this.looksBack() ? undefined : this.read(false)]);
     if (sent.status === 'rejected') throw sent.reason;
     crashPoint('relay.acknowledged');
     this.counts.publishLatencyMs = Math.max(0, Date.now() - send.at(-1)!.time.getTime());

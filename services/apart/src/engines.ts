@@ -1,6 +1,6 @@
 import { KafkaUnavailable, startKafka } from '@baton/kafka';
 import { openHomeDatabase, type HomeDatabase } from '@baton/standalone';
-import type { HostConfig } from '@baton/service-host';
+import { openLog, type HostConfig } from '@baton/service-host';
 import { join } from 'node:path';
 
 /** What services that run apart share. */
@@ -17,8 +17,9 @@ export interface Engines {
 export async function openEngines(home: string, config: HostConfig): Promise<Engines> {
   const database = await openHomeDatabase(home, config, 'apart');
   if (config.KAFKA_BROKERS !== undefined) return { database, brokers: config.KAFKA_BROKERS, close: () => database.close() };
+  const log = openLog('apart.kafka', config.BATON_LOG_LEVEL);
   try {
-    const kafka = await startKafka({ home: join(home, 'kafka') });
+    const kafka = await startKafka({ home: join(home, 'kafka'), restarts: (error) => log.warn('the event engine', { error }) });
     return {
       database,
       brokers: kafka.brokers,

@@ -239,7 +239,7 @@ const ASTRAY = [
 const rebuilding: Errand = async ({ system, run, home }) => {
   const [referrer, safeZones, operator] = [system('rapid-response'), system('safe-zones'), system('operator')];
   const { request, patient } = await refer(referrer, `refer-${run}`, run);
-  const found = (whose: PartnerSystem) => whose.get(`ServiceRequest?patient=${patient}`);
+  const found = (whose: PartnerSystem) => whose.get(`ServiceRequest?patient=${patient}&status=active`);
   await insist('see it', () => safeZones.get(`ServiceRequest/${request}`), is(200));
   for (const text of ASTRAY) await tamper(home, text, [request]);
   await insist('see it no more', () => safeZones.get(`ServiceRequest/${request}`), is(404));

@@ -121,6 +121,15 @@ const TOLD: readonly Sabotage[] = [
     },
   },
   {
+    what: 'an alarm is told twice',
+    breaks: 2,
+    spoil: (draft, pick) => {
+      const one = chosen(draft.listed, pick);
+      for (const occurred of ['due', 'due again']) if (one) append(draft, { ...one, event: 'baton.referrals.referral-unacknowledged.v1', occurred }, {});
+      return one && true;
+    },
+  },
+  {
     what: 'an event tells a step that was not taken',
     breaks: 2,
     spoil: (draft, pick) => {
