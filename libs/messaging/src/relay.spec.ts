@@ -2,7 +2,7 @@ import { setTimeout as sleep } from 'node:timers/promises';
 import { statement, type Ask, type Database, type Statement } from '@baton/postgres';
 import { eventually } from '@baton/testing';
 import { hintRelay, outboxCte, writeOutbox } from './outbox.js';
-import { Relay, type HeldBack } from './relay.js';
+import { Relay, type HeldBack, type RelayOptions } from './relay.js';
 import { gate } from './spec/gate.js';
 import { accepted, caller, recorder, twoServices, type TwoServices } from './spec/two-services.js';
 import type { Transport } from './transport.js';
@@ -17,7 +17,7 @@ describe('The relay', () => {
     await services.test.admin(`TRUNCATE referrals.outbox, referrals.relayed`);
   });
 
-  const relay = (transport: Transport, more: { leaseMs?: number; batchSize?: number; report?: (held: HeldBack) => void } = {}): Relay => {
+  const relay = (transport: Transport, more: Partial<RelayOptions> = {}): Relay => {
     const made = new Relay({ database: services.referrals, schema: 'referrals', transport, ...more });
     relays.push(made);
     return made;
@@ -94,14 +94,16 @@ describe('The relay', () => {
     expect(transport.seen).toEqual(['whole:1']);
   });
 
-  it('keeps everything while the transport is away, and goes on by itself', async () => {
+  it('keeps everything while the transport is away, says so once, and goes on by itself', async () => {
+    const failures: string[] = [];
     let away = true;
     const transport = recorder(async () => {
       if (away) throw new Error('no broker');
     });
-    const running = relay(transport).start();
+    const running = relay(transport, { failed: (error) => failures.push(error) }).start();
     await write(['a', 1], ['a', 2]);
     await eventually(() => running.status().failing > 1);
+    expect(failures).toEqual(['Error']);
     expect(await outbox()).toEqual(['a:1', 'a:2']);
     away = false;
     await eventually(async () => (await outbox()).length === 0);

@@ -4,6 +4,7 @@ import type { Ask, Database, Schema } from '@baton/postgres';
 import { contiguous } from './contiguity.js';
 import { onRing } from './doorbell.js';
 import { eventOf, orderKey } from './envelope.js';
+import { errorClass } from './failure.js';
 import { Lease } from './lease.js';
 import { readOutbox, settleOutbox, type OutboxRow, type Sent, type Settled } from './outbox-queue.js';
 import { Pulse } from './pulse.js';
@@ -20,6 +21,8 @@ export interface RelayOptions {
   readonly leaseMs?: number;
   /** Called once for each aggregate whose events are held back for more than a second; ids only. */
   readonly report?: (held: HeldBack) => void;
+  /** Called at the first failure of several in a row, with its class: nothing moves until it passes. */
+  readonly failed?: (error: string) => void;
 }
 
 /** An event that may not go because its predecessor is missing, or because its version was sent before. */
@@ -134,8 +137,9 @@ export class Relay {
           if (this.sent && !(await this.pulse.rings(SETTLE_WITHIN_MS))) await this.settle();
           await this.pulse.rest();
         }
-      } catch {
+      } catch (error) {
         // Broker or database away: the rows stay where they are.
+        if (this.counts.failing === 0) this.options.failed?.(errorClass(error));
         await this.pulse.backOff(this.counts.failing++);
       }
     }

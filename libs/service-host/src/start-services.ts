@@ -191,7 +191,7 @@ async function hearEachOther(placed: readonly Placed[], involved: readonly Pick<
 async function startWork(placed: Placed): Promise<Started> {
   const { service, host, background, effects, listening } = placed;
   const report = (held: { topic: string; key: string; version: number }) => host.log.error('an event is held back: its predecessor is missing', { event: held.topic, key: held.key, version: held.version });
-  const relay = service.publishes ? new Relay({ database: background, schema: service.name, transport: host.transport, report }).start() : undefined;
+  const relay = service.publishes ? new Relay({ database: background, schema: service.name, transport: host.transport, report, failed: (error) => host.log.warn('events are not published; they wait, and are tried again', { error }) }).start() : undefined;
   const consumer = listening ? await consume({ database: effects, schema: service.name, transport: host.transport, group: service.name, handlers: listening.handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
   listening?.parking.watchUpgrades((retried, error) => {
     for (const { key, applied } of retried) host.log.info('a key that waited for this version of the service goes on', { key, count: applied });
