@@ -217,20 +217,22 @@ const kafka = await kafkaForTests();
     expect(Number(said.out)).toBeLessThan(150);
   });
 
-  it('hands over what is no event, marked, in its place; others flow', async () => {
+  it('hands over what is no event, marked, in its place; others flow, also one whose header comes twice', async () => {
     const topic = await freshTopic(brokers);
     const good = event(topic, 'good', 1);
+    const twice = messageOf(event(topic, 'twice', 1));
     await sendPlainly(brokers, topic, [
       messageOf(event(topic, 'bad', 1)),
       { key: 'bad', value: null, headers: messageOf(event(topic, 'bad', 2)).headers },
       { key: 'bad', value: '{"broken' },
       { key: 'bad', value: '{}', headers: { ce_id: ['a', 'b'] } },
       messageOf(good),
+      { ...twice, headers: { ...twice.headers, ce_type: ['baton.referrals.another.v1', twice.headers['ce_type']!] } },
     ]);
     const notes = new Notes();
     await join(transport('consent'), topic, notes.take);
-    await until(() => notes.received.length === 5, 'something was left out');
-    expect(notes.received.map((one) => one.unreadable ?? one.event.key)).toEqual(['bad', 'no value', 'value is no JSON object', 'attribute is missing or malformed', 'good']);
+    await until(() => notes.received.length === 6, 'something was left out');
+    expect(notes.received.map((one) => one.unreadable ?? one.event.key)).toEqual(['bad', 'no value', 'value is no JSON object', 'attribute is missing or malformed', 'good', 'twice']);
     expect(notes.received.slice(0, 4).every(({ event: { key } }) => key === 'bad')).toBe(true);
   });
 
