@@ -18,7 +18,7 @@ describe('a Baton that is asked to stop while it starts', () => {
     child.stderr.on('data', (part: Buffer) => (said += part.toString()));
     const ended = once(child, 'exit');
     // PostgreSQL runs: the roles and tables are being made.
-    const server = await eventually(async () => Number((await readFile(join(home, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0]));
+    const server = await eventually(async () => Number((await readFile(join(home, 'postgres', 'postmaster.pid'), 'utf8')).split('\n')[0]), { within: 20_000 });
     child.kill('SIGTERM');
     // Through npm it may come twice.
     setTimeout(() => child.kill('SIGTERM'), 50);
