@@ -86,7 +86,8 @@ class Replay {
   }
 
   /** One batch at a time is handed over; a handler that rejects ends the replay. Never rejects itself. */
-  private take({ batch, heartbeat }: EachBatchPayload): Promise<void> {
+  private take(fetched: EachBatchPayload): Promise<void> {
+    const { batch } = fetched;
     const stretch = this.find(batch.topic, batch.partition);
     if (!stretch) return Promise.resolve();
     const events = batch.messages.filter(({ offset }) => Number(offset) >= stretch.next && Number(offset) < stretch.end).map((message) => receivedOf(batch.topic, batch.partition, message));
@@ -97,7 +98,7 @@ class Replay {
           await this.request.handle(part);
           this.handled += part.length;
           // A long batch must not cost the membership: it would come again from its beginning.
-          await heartbeat().catch(() => undefined);
+          await fetched.heartbeat().catch(() => undefined);
         }
       } catch (error) {
         this.stopped = true;
