@@ -1,13 +1,14 @@
 import { fork, type ChildProcess } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtemp, readFile, rm } from 'node:fs/promises';
+import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { databaseAt, freePort } from '@baton/testing';
+import { freePort } from '@baton/testing';
 import { withLoopback } from '@baton/standalone';
-import { dsnFor, SCHEMAS, type Schema } from '@baton/postgres';
+import type { Schema } from '@baton/postgres';
 import type { Placed, Wanted } from './apart-under-test.main.js';
+import { databaseOf, metricsOf } from './placed.js';
 import type { BatonOptions, BatonUnderTest } from './under-test.js';
 
 /** Every spec file starts a dozen processes, some of them again and again, of the same code. */
@@ -22,15 +23,13 @@ export async function startApartBaton({ pathway, env = {}, asleep = [], clock }:
   const keeper = fork(fileURLToPath(new URL('./apart-under-test.main.js', import.meta.url)), { env: given, execArgv: [] });
   const start = (sleeping: readonly Schema[]): Promise<Placed> => ask(keeper, { asleep: sleeping });
   let placed = await start(asleep);
-  const adminDsn = (await readFile(join(home, 'secrets', 'admin-dsn'), 'utf8')).trim();
-  const dsns = new Map(await Promise.all(SCHEMAS.map(async (schema) => [schema, await dsnFor(join(home, 'secrets'), adminDsn, schema)] as const)));
-  const database = databaseAt(adminDsn);
+  const database = await databaseOf(home);
   return {
     address: placed.address,
     fhirBase: placed.fhirBase,
     home,
-    database: { admin: database.admin, dsn: (schema) => dsns.get(schema)! },
-    metrics: async () => (await Promise.all(placed.processes.map(async (address) => (await fetch(`${address}/metrics`)).text()))).join('\n'),
+    database,
+    metrics: () => metricsOf(placed.processes),
     restart: async ({ asleep: sleeping = [] } = {}) => void (placed = await start(sleeping)),
     stop: async () => {
       await database.close();

@@ -1,4 +1,5 @@
 import type { Slice } from '@baton/postgres';
+import { rebuilt } from '@baton/testing';
 import { searchProjection } from './search-projection.js';
 import { caller, flag, openStore, rulesOf, type Store } from './store.fixture.js';
 import { alone } from './unit-of-work.js';
@@ -19,15 +20,7 @@ const change = (id: string, number: string): Promise<unknown> => alone(store.dat
 const drop = (id: string): Promise<unknown> => alone(store.database, 'episodes', trust, (tx) => remove(flags, tx, trust, { id }));
 const index = (): Promise<object[]> => store.test.admin('SELECT type, param, value, id, system, low, high FROM episodes.search ORDER BY 1, 2, 3, 4, 5, 6, 7');
 
-async function rebuild(mend = true): Promise<Slice> {
-  const sum = { looked: 0, missing: 0, surplus: 0 };
-  for await (const { looked, missing, surplus } of search.rebuild(store.database, mend)) {
-    sum.looked += looked;
-    sum.missing += missing;
-    sum.surplus += surplus;
-  }
-  return sum;
-}
+const rebuild = (mend?: boolean): Promise<Slice> => rebuilt(search, store.database, mend);
 
 describe('the search index, derived again,', () => {
   let before: object[];

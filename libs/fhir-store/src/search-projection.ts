@@ -33,21 +33,27 @@ export const searchProjection = (schema: Schema): Projection => ({
 });
 
 async function* fromResources(database: Database, schema: Schema, mend: boolean): AsyncIterable<Slice> {
+  const judge: Judge = async (tx, wanted) => {
+    const rows = await tx.query<IndexRow>(missingOf(schema), columnsOf(wanted));
+    if (mend) await tx.query(insertRows(schema), columnsOf(rows));
+    return rows.length;
+  };
   for (let last: Place = { type: '', id: '' }; ; ) {
     const found = await database.query<Stored>(resourcesAfter(schema), [last.type, last.id]);
     if (found.length === 0) return;
     const missing = await database.query<IndexRow>(missingOf(schema), columnsOf(found.flatMap(rowsThatShouldBe)));
-    const judge: Judge = async (tx, wanted) => {
-      const rows = await tx.query<IndexRow>(missingOf(schema), columnsOf(wanted));
-      if (mend) await tx.query(insertRows(schema), columnsOf(rows));
-      return rows.length;
-    };
     yield { looked: found.length, missing: await judgedUnderLock(database, schema, missing, judge), surplus: 0 };
     last = found.at(-1)!;
   }
 }
 
 async function* fromRows(database: Database, schema: Schema, mend: boolean): AsyncIterable<Slice> {
+  const judge: Judge = async (tx, wanted, suspects) => {
+    const still = new Set(wanted.map(identityOf));
+    const rows = await tx.query<IndexRow>(presentOf(schema), columnsOf(suspects.filter((row) => !still.has(identityOf(row)))));
+    if (mend) await tx.query(deleteRows(schema), columnsOf(rows));
+    return rows.length;
+  };
   for (let last: Pick<IndexRow, 'type' | 'param' | 'value' | 'id'> = { type: '', param: '', value: '', id: '' }; ; ) {
     const found = await database.query<IndexRow>(rowsAfter(schema), [last.type, last.param, last.value, last.id]);
     if (found.length === 0) return;
@@ -55,12 +61,6 @@ async function* fromRows(database: Database, schema: Schema, mend: boolean): Asy
     const owners = await database.query<Stored>(resourcesAt(schema), [places.map(({ type }) => type), places.map(({ id }) => id)]);
     const right = new Set(owners.flatMap(rowsThatShouldBe).map(identityOf));
     const surplus = found.filter((row) => !right.has(identityOf(row)));
-    const judge: Judge = async (tx, wanted, suspects) => {
-      const still = new Set(wanted.map(identityOf));
-      const rows = await tx.query<IndexRow>(presentOf(schema), columnsOf(suspects.filter((row) => !still.has(identityOf(row)))));
-      if (mend) await tx.query(deleteRows(schema), columnsOf(rows));
-      return rows.length;
-    };
     yield { looked: 0, missing: 0, surplus: await judgedUnderLock(database, schema, surplus, judge) };
     last = found.at(-1)!;
   }

@@ -5,7 +5,7 @@ export { brokersOf, eventEngine, type EventEngine, type Traveller } from './even
 export { eventOf, partitionOf, publisherOf, type EventRow } from './envelope.js';
 export { errorClass } from './failure.js';
 export { trimInbox } from './inbox.js';
-export { forgetOldJobs, JOB_COLUMNS, jobState, newestJobs, withBeats } from './job.js';
+export { forgetOldJobs, JOB_COLUMNS, JobsInHand, jobState, newestJobs, readJobs, withBeats, type Job } from './job.js';
 export { type Handler, type Handlers } from './judge.js';
 export { trimLog } from './log-retention.js';
 export { hintRelay, outboxCte, writeOutbox } from './outbox.js';

@@ -1,6 +1,41 @@
+import type { Reader, Statement } from '@baton/postgres';
+
 /** What operators start and this process does in the background: a retry of parked keys, a replay, a rebuild. */
 
 const BEAT_MS = 1_000;
+
+/** What every job tells of itself. */
+export interface Job {
+  readonly id: string;
+  readonly startedBy: string;
+  /** Class of the last failure. */
+  readonly lastError?: string;
+  readonly startedAt: Date;
+  readonly endedAt?: Date;
+  /** `stopped`: it failed, or its process ended before it was through. Nothing is lost by that; it may be started again. */
+  readonly state: 'running' | 'done' | 'stopped';
+}
+
+/** Reads jobs by a statement that gives all but times and state as the object `job`, without nulls. */
+export async function readJobs<Found extends Job>(reader: Reader, asked: Statement, values: readonly unknown[]): Promise<Found[]> {
+  const rows = await reader.query<Pick<Job, 'startedAt' | 'state'> & { job: Omit<Found, 'startedAt' | 'endedAt' | 'state'>; endedAt: Date | null }>(asked, values);
+  return rows.map(({ job, startedAt, state, endedAt }) => ({ ...job, startedAt, state, ...(endedAt === null ? {} : { endedAt }) }) as Found);
+}
+
+/** Jobs of this process that are not through. */
+export class JobsInHand {
+  private readonly running = new Set<Promise<void>>();
+
+  add(run: Promise<void>): void {
+    this.running.add(run);
+    void run.finally(() => this.running.delete(run));
+  }
+
+  /** Waits for them; it ends none. */
+  async ended(): Promise<void> {
+    await Promise.all(this.running);
+  }
+}
 
 /** The end of a table of jobs: how far each is, written each second while it runs. */
 export const JOB_COLUMNS = `last_error text,

@@ -2,6 +2,7 @@ import { refuse } from '@baton/kernel';
 import type { Database, Schema } from '@baton/postgres';
 import { discardGroup, discardParked, listDiscarded, restoreDiscarded, type Alongside, type Because, type Discarded } from './discarded.js';
 import { errorClass } from './failure.js';
+import { JobsInHand } from './job.js';
 import { Judge, NEWER_MAJOR, OLDER_MAJOR, type Handlers } from './judge.js';
 import type { Where } from './parked.js';
 import { countParked, groupParked, listParked, openEvent, type Listing, type OpenedEvent, type Page, type Parked, type ParkedFilter, type ParkedGroup, type PlaceInList } from './parked-queries.js';
@@ -23,7 +24,7 @@ const UPGRADE_MS = 30_000;
 /** What a consumer could not apply, and what an operator does about it. It works beside the running consumer: keys are locked in the database. */
 export class Parking {
   private readonly judge: Judge;
-  private readonly jobs = new Set<Promise<void>>();
+  private readonly jobs = new JobsInHand();
   private readonly ending = new AbortController();
   private upgrades: NodeJS.Timeout | undefined;
 
@@ -83,7 +84,7 @@ export class Parking {
     if (filter.key !== undefined && keys.length === 0) notParked('Nothing is parked under this topic and key.');
     const job = new RedriveJob(database, schema, keys, (where) => this.retry(where));
     await job.begin(group, filter, by, alongside);
-    this.own(job.run(this.ending.signal));
+    this.jobs.add(job.run(this.ending.signal));
     return this.retryJob(job.id);
   }
 
@@ -144,8 +145,8 @@ export class Parking {
       await this.retryAfterUpgrade().then(report, (error: unknown) => report([], errorClass(error)));
       busy = false;
     };
-    this.own(look());
-    this.upgrades = setInterval(() => this.own(look()), UPGRADE_MS);
+    this.jobs.add(look());
+    this.upgrades = setInterval(() => this.jobs.add(look()), UPGRADE_MS);
     this.upgrades.unref();
   }
 
@@ -153,13 +154,7 @@ export class Parking {
   async stop(): Promise<void> {
     clearInterval(this.upgrades);
     this.ending.abort();
-    await Promise.all(this.jobs);
-  }
-
-  /** What {@link stop} waits for. */
-  private own(work: Promise<void>): void {
-    this.jobs.add(work);
-    void work.finally(() => this.jobs.delete(work));
+    await this.jobs.ended();
   }
 }
 

@@ -3,31 +3,23 @@ import { crashPoint, newId } from '@baton/kernel';
 import { type Database, perSchema, type Reader, type Schema } from '@baton/postgres';
 import type { Alongside } from './discarded.js';
 import { errorClass, passes } from './failure.js';
-import { forgetOldJobs, jobState, newestJobs, withBeats } from './job.js';
+import { forgetOldJobs, jobState, newestJobs, readJobs, withBeats, type Job } from './job.js';
 import type { Where } from './parked.js';
 import { FITS, filterValues, type ParkedFilter } from './parked-queries.js';
 import type { Redriven } from './redrive.js';
 
 /** A retry of many keys, and how far it is. */
-export interface RetryJob {
-  readonly id: string;
+export interface RetryJob extends Job {
   /** Which keys were meant. */
   readonly topic?: string;
   readonly key?: string;
   readonly error?: string;
-  readonly startedBy: string;
   /** Keys that fitted when it began; of those, keys that are open now, and keys that something stopped again. */
   readonly total: number;
   readonly done: number;
   readonly failed: number;
   /** Events that took effect. */
   readonly applied: number;
-  /** Class of the failure that stopped the last of `failed`. */
-  readonly lastError?: string;
-  readonly startedAt: Date;
-  readonly endedAt?: Date;
-  /** `stopped`: its process ended or died before it was through. Nothing is lost by that; it may be started again. */
-  readonly state: 'running' | 'done' | 'stopped';
 }
 
 /** Keys are independent of one another; each takes a connection. */
@@ -59,10 +51,7 @@ const find = perSchema(
 );
 
 /** Retries of all processes, the newest first. @param id of one of them */
-export async function findJobs(reader: Reader, schema: Schema, consumer: string, id?: string): Promise<RetryJob[]> {
-  const rows = await reader.query<Pick<RetryJob, 'startedAt' | 'state'> & { job: Omit<RetryJob, 'startedAt' | 'endedAt' | 'state'>; endedAt: Date | null }>(find(schema), [consumer, id ?? null]);
-  return rows.map(({ job, startedAt, state, endedAt }) => ({ ...job, startedAt, state, ...(endedAt === null ? {} : { endedAt }) }));
-}
+export const findJobs = (reader: Reader, schema: Schema, consumer: string, id?: string): Promise<RetryJob[]> => readJobs(reader, find(schema), [consumer, id ?? null]);
 
 /** Retries keys, a few at once and each by itself, in the background of this process, and notes each second how far it is. */
 export class RedriveJob {

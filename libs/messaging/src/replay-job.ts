@@ -3,25 +3,17 @@ import { type Database, perSchema, type Reader, type Schema } from '@baton/postg
 import type { Consumer, Stretch } from './consumer.js';
 import type { Alongside } from './discarded.js';
 import { errorClass } from './failure.js';
-import { forgetOldJobs, jobState, newestJobs, withBeats } from './job.js';
+import { forgetOldJobs, jobState, newestJobs, withBeats, type Job } from './job.js';
 
 /** What was published in a stretch of time, taken again by one consumer, and how far that is. */
-export interface Replay {
-  readonly id: string;
+export interface Replay extends Job {
   /** Of this moment on, and before that one; what was there when it began, if left out. */
   readonly since: Date;
   readonly until?: Date;
-  readonly startedBy: string;
   /** Events that were read again; of those, events that took effect now, and events that were parked now. What took effect before is left out. */
   readonly read: number;
   readonly applied: number;
   readonly parked: number;
-  /** Class of the failure that ended it. */
-  readonly lastError?: string;
-  readonly startedAt: Date;
-  readonly endedAt?: Date;
-  /** `stopped`: it failed, or its process ended before it was through. It may be started again. */
-  readonly state: 'running' | 'done' | 'stopped';
 }
 
 const begin = perSchema(

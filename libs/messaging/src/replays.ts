@@ -1,11 +1,12 @@
 import { refuse } from '@baton/kernel';
 import { Consumer, type ConsumerOptions, type Stretch } from './consumer.js';
 import type { Alongside } from './discarded.js';
+import { JobsInHand } from './job.js';
 import { findReplays, ReplayJob, type Replay } from './replay-job.js';
 
 /** Replays of one consumer. Its group reads on meanwhile; what both get takes effect once. */
 export class Replays {
-  private readonly running = new Set<Promise<void>>();
+  private readonly jobs = new JobsInHand();
 
   /** @param options those of the consumer, with a durable connection */
   constructor(private readonly options: ConsumerOptions) {}
@@ -15,9 +16,7 @@ export class Replays {
     const { database, schema, group } = this.options;
     const job = new ReplayJob(database, schema, new Consumer(this.options));
     await job.begin(group, stretch, by, alongside);
-    const run = job.run(stretch);
-    this.running.add(run);
-    void run.finally(() => this.running.delete(run));
+    this.jobs.add(job.run(stretch));
     return this.look(job.id);
   }
 
@@ -36,7 +35,7 @@ export class Replays {
 
   /** Waits for those of this process, which end when their transport is closed. */
   async stop(): Promise<void> {
-    await Promise.all(this.running);
+    await this.jobs.ended();
   }
 }
 

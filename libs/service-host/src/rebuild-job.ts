@@ -1,24 +1,16 @@
 import { crashPoint, newId } from '@baton/kernel';
-import { errorClass, forgetOldJobs, jobState, newestJobs, withBeats, type Alongside } from '@baton/messaging';
+import { errorClass, forgetOldJobs, jobState, newestJobs, readJobs, withBeats, type Alongside, type Job } from '@baton/messaging';
 import { perSchema, type Database, type Projection, type Reader, type Schema } from '@baton/postgres';
 
 /** A projection that is derived again, and how far that is. */
-export interface Rebuild {
-  readonly id: string;
+export interface Rebuild extends Job {
   readonly projection: string;
   /** False: what differs is only counted. */
   readonly mend: boolean;
-  readonly startedBy: string;
   /** Keys that were derived again; rows that were missing, and rows that should not have been there. */
   readonly looked: number;
   readonly missing: number;
   readonly surplus: number;
-  /** Class of the failure that ended it. */
-  readonly lastError?: string;
-  readonly startedAt: Date;
-  readonly endedAt?: Date;
-  /** `stopped`: it failed, or its process ended before it was through. What it mended stays mended; it may be started again. */
-  readonly state: 'running' | 'done' | 'stopped';
 }
 
 const begin = perSchema(
@@ -38,10 +30,7 @@ const find = perSchema(
 );
 
 /** Rebuilds of all processes, the newest first. @param id of one of them */
-export async function findRebuilds(reader: Reader, schema: Schema, id?: string): Promise<Rebuild[]> {
-  const rows = await reader.query<Pick<Rebuild, 'startedAt' | 'state'> & { job: Omit<Rebuild, 'startedAt' | 'endedAt' | 'state'>; endedAt: Date | null }>(find(schema), [id ?? null]);
-  return rows.map(({ job, startedAt, state, endedAt }) => ({ ...job, startedAt, state, ...(endedAt === null ? {} : { endedAt }) }));
-}
+export const findRebuilds = (reader: Reader, schema: Schema, id?: string): Promise<Rebuild[]> => readJobs(reader, find(schema), [id ?? null]);
 
 /** Derives a projection again in the background of this process, and notes each second how far it is. */
 export class RebuildJob {

@@ -1,12 +1,12 @@
 import { refuse } from '@baton/kernel';
-import { JOB_COLUMNS, type Alongside } from '@baton/messaging';
+import { JOB_COLUMNS, JobsInHand, type Alongside } from '@baton/messaging';
 import type { Database, Projection, Schema } from '@baton/postgres';
 import type { MigrationInterface, QueryRunner } from 'typeorm';
 import { findRebuilds, RebuildJob, type Rebuild } from './rebuild-job.js';
 
 /** Rebuilds of one service's projections, while it goes on. */
 export class Rebuilds {
-  private readonly running = new Set<Promise<void>>();
+  private readonly jobs = new JobsInHand();
   private readonly ending = new AbortController();
 
   constructor(
@@ -21,9 +21,7 @@ export class Rebuilds {
     if (!projection) throw refuse('rule-broken', 'projection-unknown', `This service has no such projection; it has: ${this.projections.map((each) => each.name).join(', ')}.`, { at: ['projection'] });
     const job = new RebuildJob(this.database, this.schema, projection, mend);
     await job.begin(by, alongside);
-    const run = job.run(this.ending.signal);
-    this.running.add(run);
-    void run.finally(() => this.running.delete(run));
+    this.jobs.add(job.run(this.ending.signal));
     return this.look(job.id);
   }
 
@@ -42,7 +40,7 @@ export class Rebuilds {
   /** Ends those of this process behind the stretch they have in hand. */
   async stop(): Promise<void> {
     this.ending.abort();
-    await Promise.all(this.running);
+    await this.jobs.ended();
   }
 }
 

@@ -1,5 +1,6 @@
 import { randomUUID } from 'node:crypto';
 import type { Slice } from '@baton/postgres';
+import { rebuilt } from '@baton/testing';
 import { accessProjection } from './access.projection.js';
 import { consentFor, openConsent, type TestConsent } from './spec/consent-database.js';
 
@@ -9,15 +10,7 @@ beforeAll(async () => {
 });
 afterAll(() => consent.drop());
 
-async function rebuild(mend = true): Promise<Slice> {
-  const sum = { looked: 0, missing: 0, surplus: 0 };
-  for await (const { looked, missing, surplus } of accessProjection.rebuild(consent.db, mend)) {
-    sum.looked += looked;
-    sum.missing += missing;
-    sum.surplus += surplus;
-  }
-  return sum;
-}
+const rebuild = (mend?: boolean): Promise<Slice> => rebuilt(accessProjection, consent.db, mend);
 
 const access = (): Promise<object[]> => consent.test.admin('SELECT patient, owner, recipient, category, context, item, purpose, decision FROM consent.access ORDER BY 1, 2, 3, 4, 5, 6, 7, 8');
 

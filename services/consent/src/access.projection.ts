@@ -25,14 +25,7 @@ export const accessProjection: Projection = {
     for (let last = ''; ; ) {
       const patients = (await database.query<{ patient: string }>(PATIENTS_AFTER, [last])).map(({ patient }) => patient);
       if (patients.length === 0) return;
-      const sum = { looked: 0, missing: 0, surplus: 0 };
-      for (const patient of patients) {
-        const { looked, missing, surplus } = await judge(database, patient, mend, judged);
-        sum.looked += looked;
-        sum.missing += missing;
-        sum.surplus += surplus;
-      }
-      yield sum;
+      for (const patient of patients) yield await judge(database, patient, mend, judged);
       last = patients.at(-1)!;
     }
   },

@@ -11,6 +11,7 @@ import { eventually, freePort } from '@baton/testing';
 import { killPostgresOf, type Arm, type End } from '../durability/baton-process.js';
 import type { Stage } from '../durability/stage.js';
 import { PartnerSystem } from '../partner-system.js';
+import { metricsOf } from '../placed.js';
 import { ApartProcess } from './apart-process.js';
 
 export interface ApartStageOptions {
@@ -126,8 +127,7 @@ export class ApartStage implements Stage {
   }
 
   async metrics(): Promise<string> {
-    const texts = await eventually(() => Promise.all(this.processes.map(async ({ address }) => (await fetch(`${address}/metrics`)).text())), { within: READY_WITHIN_MS, every: 100 });
-    return texts.join('\n');
+    return eventually(() => metricsOf(this.processes.map(({ address }) => address)), { within: READY_WITHIN_MS, every: 100 });
   }
 
   /** Waits until every process answers that all goes well in it. @throws naming those that do not, and what they say */
