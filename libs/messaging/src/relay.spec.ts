@@ -5,7 +5,7 @@ import { hintRelay, outboxCte, writeOutbox } from './outbox.js';
 import { Relay, type HeldBack, type RelayOptions } from './relay.js';
 import { gate } from './spec/gate.js';
 import { accepted, caller, recorder, twoServices, type TwoServices } from './spec/two-services.js';
-import type { Transport } from './transport.js';
+import { EventsRefused, type Transport } from './transport.js';
 
 describe('The relay', () => {
   let services: TwoServices;
@@ -110,6 +110,37 @@ describe('The relay', () => {
     expect(transport.seen).toEqual(['a:1', 'a:2']);
   });
 
+  it('holds a key of which the transport refuses an event, says why, lets all others go, and goes on with it when it is taken', async () => {
+    let refuses = true;
+    let asked = 0;
+    const taken = recorder();
+    const transport: Transport = {
+      ...taken,
+      publish: async (events) => {
+        const refused = refuses ? events.filter(({ key, version }) => key === 'large' && version > 1) : [];
+        asked += refused.length;
+        await taken.publish(events.filter((event) => !refused.includes(event)));
+        if (refused.length > 0) throw new EventsRefused(refused, 'TOO_LARGE');
+      },
+    };
+    const reports: HeldBack[] = [];
+    const running = relay(transport, { report: (held) => reports.push(held) }).start();
+    await write(['a', 1], ['large', 1], ['large', 2], ['large', 3], ['a', 2]);
+    await eventually(() => reports.length > 0);
+    await write(['b', 1]);
+    await eventually(async () => (await outbox()).length === 2);
+    expect(taken.seen).toEqual(['a:1', 'large:1', 'a:2', 'b:1']);
+    expect(await outbox()).toEqual(['large:2', 'large:3']);
+    expect(reports).toEqual([{ topic: 'baton.referrals.referral', key: 'large', version: 2, sent: expect.any(Number) as number, refused: 'TOO_LARGE' }]);
+    expect(running.status()).toMatchObject({ heldBack: 1, failing: 0 });
+    expect(running.status().outboxAgeMs).toBeGreaterThan(900);
+    expect(asked).toBeLessThanOrEqual(4);
+    refuses = false;
+    await eventually(async () => (await outbox()).length === 0);
+    expect(taken.seen.slice(4)).toEqual(['large:2', 'large:3']);
+    await eventually(() => expect(running.status()).toMatchObject({ heldBack: 0, outboxAgeMs: 0 }));
+  });
+
   it('reads ahead of a long outbox while it sends, over keys that lie in many batches and tries that fail: in order and once', async () => {
     let tries = 0;
     const transport = recorder(async () => {
@@ -204,6 +235,24 @@ describe('The relay', () => {
     await one.stop();
     expect(await other.pass()).toBe(1);
     expect([first.seen, second.seen]).toEqual([['a:1'], ['a:2']]);
+  });
+
+  it('stops within seconds although the transport does not answer; another one sends what it had in hand', async () => {
+    const called = gate();
+    const deaf = relay(
+      recorder(() => {
+        called.open();
+        return new Promise(() => undefined);
+      }),
+    ).start();
+    await write(['a', 1]);
+    await called.opened;
+    const began = performance.now();
+    await deaf.stop();
+    expect(performance.now() - began).toBeLessThan(5000);
+    const transport = recorder();
+    expect(await relay(transport).pass()).toBe(1);
+    expect(transport.seen).toEqual(['a:1']);
   });
 
   it('tells no age of the outbox any more once another leads: what it saw last is not for it to tell', async () => {

@@ -1,5 +1,5 @@
 import { setImmediate as nextTurn } from 'node:timers/promises';
-import { crashPoint, newId } from '@baton/kernel';
+import { crashPoint, inTime, newId } from '@baton/kernel';
 import type { Ask, Database, Schema } from '@baton/postgres';
 import { contiguous } from './contiguity.js';
 import { onRing } from './doorbell.js';
@@ -8,7 +8,7 @@ import { errorClass } from './failure.js';
 import { Lease } from './lease.js';
 import { readOutbox, settleOutbox, type OutboxRow, type Sent, type Settled } from './outbox-queue.js';
 import { Pulse } from './pulse.js';
-import type { Transport } from './transport.js';
+import { EventsRefused, type Transport } from './transport.js';
 
 export interface RelayOptions {
   /** Connection of the service whose outbox it is. It may commit lazily: what the database forgets of it is sent once more. */
@@ -25,13 +25,15 @@ export interface RelayOptions {
   readonly failed?: (error: string) => void;
 }
 
-/** An event that may not go because its predecessor is missing, or because its version was sent before. */
+/** An event that may not go because its predecessor is missing, because its version was sent before, or because the transport refuses it. */
 export interface HeldBack {
   readonly topic: string;
   readonly key: string;
   readonly version: number;
   /** Last version of the aggregate that was sent. */
   readonly sent: number;
+  /** Why the transport refuses it, or one before it; in words of the transport. */
+  readonly refused?: string;
 }
 
 export interface RelayStatus {
@@ -55,17 +57,40 @@ const LOOK_BACK_MS = 50;
 const REPORT_AFTER_MS = 1000;
 /** What was sent is removed with the next look, or by itself after so many milliseconds. */
 const SETTLE_WITHIN_MS = 50;
+/** A key of which the transport refused an event is tried again after so many milliseconds, then after twice as many, … at most. */
+const REFUSED_FOR_MS = { first: 1000, longest: 60_000 };
+/** A relay that stops waits so long for the batch in hand, in milliseconds: without an acknowledgement another one sends it again. */
+const HANDS_OVER_WITHIN_MS = 3000;
+
+/** What came of a batch. */
+interface Published {
+  readonly sent: readonly OutboxRow[];
+  readonly refused: readonly OutboxRow[];
+  /** The rows that come next, if they were read meanwhile. */
+  readonly next?: readonly OutboxRow[] | undefined;
+}
+
+const NOTHING: Published = { sent: [], refused: [] };
+
+/** A key that waits since the transport refused an event of it. */
+interface Shut {
+  readonly why: string;
+  readonly times: number;
+  readonly until: number;
+}
 
 /**
  * Carries a schema's outbox to the transport: one leader per schema, in the order of the sequence, and of each aggregate
  * only what follows without a gap. A row is removed when the transport has acknowledged it, so a row that is committed
- * late, with a low number, is found whenever it comes. No transaction is open while the transport is called. Removing goes out in
+ * late, with a low number, is found whenever it comes. An event that the transport refuses stays, and its key waits behind it; all others go on.
+ * No transaction is open while the transport is called. Removing goes out in
  * one flight with the next look, in front of it; of a long outbox that flight is on its way while the batch in hand is being acknowledged.
  */
 export class Relay {
   private readonly lease: Lease;
   private readonly pulse = new Pulse();
   private held = new Map<string, { since: number; reported: boolean }>();
+  private readonly shut = new Map<string, Shut>();
   private running: Promise<void> | undefined;
   private unhook: (() => void) | undefined;
   private stopping = false;
@@ -104,12 +129,12 @@ export class Relay {
     };
   }
 
-  /** Finishes the batch in hand and gives the lease back. */
+  /** Finishes the batch in hand, if that does not take too long, and gives the lease back. */
   async stop(): Promise<void> {
     this.stopping = true;
     this.unhook?.();
     this.pulse.stop();
-    await this.running;
+    await inTime(HANDS_OVER_WITHIN_MS, this.running).catch(() => undefined);
     await this.settle().catch(() => undefined);
     await this.lease.release().catch(() => undefined);
   }
@@ -154,17 +179,27 @@ export class Relay {
     this.ahead = undefined;
     const rows = ahead?.epoch === epoch ? ahead.rows : await this.read();
     if (this.lease.epoch !== epoch) return 0;
-    const { send, held } = contiguous(rows);
-    if (send.length > 0) {
-      const next = await this.publish(send);
-      this.ahead = next && { epoch, rows: following(send, next) };
+    const { waiting, free } = this.withoutShut(rows);
+    const { send, held } = contiguous(free);
+    const { sent, refused, next } = send.length > 0 ? await this.publish(send) : NOTHING;
+    this.ahead = next && { epoch, rows: following(sent, next) };
+    if (sent.length > 0) {
       // What the look ahead could not remove is removed with these.
       const before = this.sent?.epoch === epoch ? this.sent : undefined;
-      this.sent = { holder: this.lease.holder, epoch, life: before?.life ?? send[0]!.life, rows: [...(before?.rows ?? []), ...send] };
-      if (this.sawAll) this.oldest = held[0]?.time;
+      this.sent = { holder: this.lease.holder, epoch, life: before?.life ?? sent[0]!.life, rows: [...(before?.rows ?? []), ...sent] };
     }
-    this.noteHeld(send, held);
-    return send.length;
+    const stay = [...waiting, ...held, ...refused];
+    if (this.sawAll && send.length > 0) this.oldest = stay.reduce<Date | undefined>((oldest, { time }) => (oldest && oldest < time ? oldest : time), undefined);
+    this.noteHeld(sent, stay);
+    return sent.length;
+  }
+
+  /** Keys of which an event was refused a short while ago wait. */
+  private withoutShut(rows: readonly OutboxRow[]): { waiting: readonly OutboxRow[]; free: readonly OutboxRow[] } {
+    if (this.shut.size === 0) return { waiting: [], free: rows };
+    const now = performance.now();
+    const { waiting = [], free = [] } = Object.groupBy(rows, (row) => ((this.shut.get(orderKey(row))?.until ?? now) > now ? 'waiting' : 'free'));
+    return { waiting, free };
   }
 
   /** Another instance leads: what was seen of the outbox before is not for this one to tell any more. */
@@ -219,18 +254,32 @@ export class Relay {
     return true;
   }
 
-  /** Sends, and of a long outbox reads meanwhile what comes next. @returns that, if it was read @throws what the transport threw */
-  private async publish(send: readonly OutboxRow[]): Promise<readonly OutboxRow[] | undefined> {
-    const acknowledged = this.options.transport.publish(send.map(eventOf));
+  /** Sends, and of a long outbox reads meanwhile what comes next. @returns that too, if it was read @throws what the transport threw */
+  private async publish(send: readonly OutboxRow[]): Promise<Published> {
+    const acknowledged = this.options.transport.publish(send.map(eventOf)).then(
+      () => undefined,
+      (error: unknown) => {
+        if (error instanceof EventsRefused) return error;
+        throw error;
+      },
+    );
     acknowledged.catch(() => undefined);
     await nextTurn();
     crashPoint('relay.sent');
     // From its start the outbox is read when what was sent has been removed.
-    const [sent, next] = await Promise.allSettled([acknowledged, this.looksBack() ? undefined : this.read(false)]);
-    if (sent.status === 'rejected') throw sent.reason;
+    const [answer, next] = await Promise.allSettled([acknowledged, this.looksBack() ? undefined : this.read(false)]);
+    if (answer.status === 'rejected') throw answer.reason;
     crashPoint('relay.acknowledged');
     this.counts.publishLatencyMs = Math.max(0, Date.now() - send.at(-1)!.time.getTime());
-    return next.status === 'fulfilled' ? next.value : undefined;
+    const { sent = [], refused = [] } = divided(send, answer.value);
+    if (this.shut.size > 0) for (const row of sent) this.shut.delete(orderKey(row));
+    for (const key of new Set(refused.map(orderKey))) this.shutKey(key, answer.value!.why);
+    return { sent, refused, next: next.status === 'fulfilled' ? next.value : undefined };
+  }
+
+  private shutKey(key: string, why: string): void {
+    const times = (this.shut.get(key)?.times ?? 0) + 1;
+    this.shut.set(key, { why, times, until: performance.now() + Math.min(REFUSED_FOR_MS.first * 2 ** (times - 1), REFUSED_FOR_MS.longest) });
   }
 
   private noteHeld(send: readonly OutboxRow[], held: readonly OutboxRow[]): void {
@@ -241,10 +290,17 @@ export class Relay {
       still.set(orderKey(row), seen);
       if (seen.reported || performance.now() - seen.since < REPORT_AFTER_MS) continue;
       seen.reported = true;
-      this.options.report?.({ topic: row.topic, key: row.key, version: row.version, sent: row.sent });
+      const why = this.shut.get(orderKey(row))?.why;
+      this.options.report?.({ topic: row.topic, key: row.key, version: row.version, sent: row.sent, ...(why === undefined ? {} : { refused: why }) });
     }
     this.held = still;
   }
+}
+
+function divided(send: readonly OutboxRow[], answer: EventsRefused | undefined): Partial<Pick<Published, 'sent' | 'refused'>> {
+  if (!answer) return { sent: send };
+  const ids = new Set(answer.refused.map(({ id }) => id));
+  return Object.groupBy(send, ({ event_id: id }) => (ids.has(id) ? 'refused' : 'sent'));
 }
 
 /** Rows that were read before it was noted that others had been sent. */

@@ -13,6 +13,7 @@ export interface Transport {
    * Appends events, which may belong to several topics. Events of one key keep the order they have in the batch, and
    * stand behind those of every earlier publish that was resolved. When it resolves, all of them are durable: they
    * survive the death of any process. When it rejects, some may be: publish the batch again.
+   * @throws EventsRefused when some can never be taken as they are; all others of the batch are durable then
    */
   publish(events: readonly BatonEvent[]): Promise<void>;
 
@@ -36,6 +37,19 @@ export interface Transport {
 
   /** Stops taking batches, waits for the ones in hand and commits them, then leaves all groups. */
   close(): Promise<void>;
+}
+
+/** Events that the transport will not take, however often it is asked (too large, say), and what stands behind them of the same key. */
+export class EventsRefused extends Error {
+  override readonly name = 'EventsRefused';
+
+  /** @param why in words of the transport, never of an event */
+  constructor(
+    readonly refused: readonly BatonEvent[],
+    readonly why: string,
+  ) {
+    super(`${refused.length} events were refused: ${why}`);
+  }
 }
 
 export interface Subscription {

@@ -28,6 +28,8 @@ export const HostConfig = z.object({
   KAFKA_BROKERS: brokers.optional(),
   BATON_EGRESS_ALLOW: z.string().optional(),
   BATON_PATHWAY: z.string().min(1).optional(),
+  /** Asked to stop, it finishes what is in hand, but not for longer than so many seconds. A supervisor must wait longer before it kills. */
+  BATON_DRAIN_SECONDS: z.string().regex(/^[1-9]\d{0,2}$/, 'must be whole seconds, 1 to 999').default('25').transform(Number),
   BATON_LOG_LEVEL: z.enum(['trace', 'debug', 'info', 'warn', 'error', 'silent']).default('info'),
   NODE_ENV: z.string().optional(),
 });

@@ -1,3 +1,4 @@
+import { inTime } from '@baton/kernel';
 import type { Consumer, Relay } from '@baton/messaging';
 import type { Metrics } from './metrics.js';
 
@@ -22,7 +23,7 @@ export function watchEvents(metrics: Metrics, sources: readonly EventSource[]): 
     metrics.gauge(name, help, ['service'], async (gauge) => {
       await Promise.all(
         all.map(async ({ service, of }) => {
-          const known = await inTime(value(of));
+          const known = await inTime(WITHIN_MS, value(of)).catch(() => undefined);
           if (known === undefined) gauge.remove({ service });
           else gauge.set({ service }, known);
         }),
@@ -34,17 +35,4 @@ export function watchEvents(metrics: Metrics, sources: readonly EventSource[]): 
   each(consumers, 'baton_consumer_lag_events', 'Events not yet handled', async (consumer) => (await consumer.lag()).reduce((sum, { events }) => sum + events, 0));
   each(consumers, 'baton_consumer_latency_seconds', 'From the outbox row to the effect, newest event', (consumer) => consumer.status().latencyMs / 1000);
   each(consumers, 'baton_parked_keys', 'Keys parked because an event of theirs cannot be handled', (consumer) => consumer.parking.count());
-}
-
-/** @returns nothing where it failed or took too long */
-async function inTime(asked: number | Promise<number>): Promise<number | undefined> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<undefined>((resolve) => (timer = setTimeout(() => resolve(undefined), WITHIN_MS)));
-  try {
-    return await Promise.race([asked, late]);
-  } catch {
-    return undefined;
-  } finally {
-    clearTimeout(timer);
-  }
 }

@@ -1,8 +1,8 @@
 import { eventContract } from '@baton/contracts';
 import { AuditGatherer, egressPolicy, issuerAddresses, localKeys, openIssuerKeys, Sealer, TokenVerifier } from '@baton/access';
 import { PageLinks, searchProjection } from '@baton/fhir-store';
-import { systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
-import { consume, eventEngine, exchangeHints, Parking, publisherOf, Relay, Replays, type Consumer, type EventEngine, type Handlers } from '@baton/messaging';
+import { inTime, OutOfTime, systemClock, type Caller, type Clock, type Refused } from '@baton/kernel';
+import { consume, eventEngine, exchangeHints, Parking, publisherOf, Relay, Replays, type Consumer, type EventEngine, type Handlers, type HeldBack } from '@baton/messaging';
 import { Database, type Schema } from '@baton/postgres';
 import type { DynamicModule, Type } from '@nestjs/common';
 import { listenError, type HostConfig } from './config.js';
@@ -41,7 +41,10 @@ export interface Running {
   /** `http://host:port`, as bound. */
   readonly address: string;
   readonly fhirBase: string;
-  /** Drains and stops: no new requests, workers finish what is in hand, the log is read to where it was. */
+  /**
+   * Drains and stops: no new requests, workers finish what is in hand, what was read is committed. What takes longer than `BATON_DRAIN_SECONDS`
+   * is left as a crash would leave it: whoever starts next takes it up again.
+   */
   stop(): Promise<void>;
 }
 
@@ -106,20 +109,23 @@ export async function startServices(options: StartOptions): Promise<Running> {
   const housekeeping = everySoOften(placed, shared.audit);
   first.log.info('started', { address: shared.bound, pid: process.pid });
 
-  return {
-    address: shared.bound,
-    fhirBase: first.fhirBase(),
-    stop: async () => {
-      await app.close();
-      housekeeping.stop();
-      await Promise.all([...started.map(stopWork), ...placed.map(stopJobs)]);
-      await Promise.all(placed.map(async ({ listening }) => listening?.replays.stop()));
-      await unhear?.();
-      await Promise.all(placed.map(({ host }) => host.audit.drain()));
-      await Promise.all(placed.flatMap(({ host, background }) => [host.database.close(), background.close()]));
-      await shared.audit?.close();
-    },
+  const drainMs = options.config.BATON_DRAIN_SECONDS * 1000;
+  const outOfTime = (says: string) => (error: unknown) => {
+    if (!(error instanceof OutOfTime)) throw error;
+    first.log.warn(says);
   };
+  const drain = async (): Promise<void> => {
+    // Who listens to an answer for ever must not keep events from being handed over.
+    await inTime(drainMs / 2, app.close()).catch(outOfTime('requests were not answered in time; whoever sent them repeats them'));
+    housekeeping.stop();
+    await Promise.all([...started.map(stopWork), ...placed.map(stopJobs)]);
+    await Promise.all(placed.map(async ({ listening }) => listening?.replays.stop()));
+    await unhear?.();
+    await Promise.all(placed.map(({ host }) => host.audit.drain()));
+    await Promise.all(placed.flatMap(({ host, background }) => [host.database.close(), background.close()]));
+    await shared.audit?.close();
+  };
+  return { address: shared.bound, fhirBase: first.fhirBase(), stop: () => inTime(drainMs, drain()).catch(outOfTime('stopped with events, deliveries or jobs in hand; whoever starts next takes them up again')) };
 }
 
 function withListening(placed: Placed): Placed {
@@ -190,7 +196,7 @@ async function hearEachOther(placed: readonly Placed[], involved: readonly Pick<
 
 async function startWork(placed: Placed): Promise<Started> {
   const { service, host, background, effects, listening } = placed;
-  const report = (held: { topic: string; key: string; version: number }) => host.log.error('an event is held back: its predecessor is missing', { event: held.topic, key: held.key, version: held.version });
+  const report = ({ topic: event, key, version, refused: error }: HeldBack) => host.log.error(error === undefined ? 'an event is held back: its predecessor is missing' : 'an event is refused: its key waits, and is tried again', { event, key, version, ...(error === undefined ? {} : { error }) });
   const relay = service.publishes ? new Relay({ database: background, schema: service.name, transport: host.transport, report, failed: (error) => host.log.warn('events are not published; they wait, and are tried again', { error }) }).start() : undefined;
   const consumer = listening ? await consume({ database: effects, schema: service.name, transport: host.transport, group: service.name, handlers: listening.handlers, report: (parked) => host.log.error('an event cannot be applied: its key is parked', { event: parked.type, key: parked.key, error: parked.error, count: parked.attempts }) }) : undefined;
   listening?.parking.watchUpgrades((retried, error) => {

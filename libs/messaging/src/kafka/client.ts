@@ -1,5 +1,6 @@
 import { createRequire } from 'node:module';
 import { setTimeout as sleep } from 'node:timers/promises';
+import { inTime } from '@baton/kernel';
 import type * as KafkaJs from 'kafkajs';
 import type { Admin, Kafka, KafkaConfig, RetryOptions } from 'kafkajs';
 import { calmRequestQueues } from './request-queue.js';
@@ -88,15 +89,10 @@ export function isPassing(error: unknown): boolean {
 
 /** Waits for something that may never end or fail, but not for ever. @returns whether it ended well */
 export async function atMost(ms: number, work: Promise<unknown> | undefined): Promise<boolean> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<boolean>((resolve) => (timer = setTimeout(() => resolve(false), ms)));
-  try {
-    return await Promise.race([Promise.resolve(work).then(() => true), late]);
-  } catch {
-    return false;
-  } finally {
-    clearTimeout(timer);
-  }
+  return inTime(ms, work).then(
+    () => true,
+    () => false,
+  );
 }
 
 /** The failure beneath those that kafkajs wraps around it. */

@@ -127,7 +127,7 @@ export class GroupSession {
     clearInterval(watch);
     this.ending.signal.removeEventListener('abort', over.end);
     this.consumer = undefined;
-    await atMost(5000, consumer.disconnect());
+    await atMost(3000, consumer.disconnect());
     return why;
   }
 

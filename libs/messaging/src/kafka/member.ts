@@ -89,6 +89,7 @@ export class KafkaMember implements Subscribed {
   }
 
   private assigned(partitions: readonly TopicPartition[]): void {
+    if (partitions.length > 0) crashPoint('kafka.assigned');
     this.feeds.assign(partitions);
     for (const feed of this.paused) this.session.resume(feed);
     this.paused.clear();
@@ -231,13 +232,17 @@ export class KafkaMember implements Subscribed {
     }
   }
 
+  private async commitAll(): Promise<void> {
+    await this.committing;
+    for (const deadline = performance.now() + LAST_COMMIT_MS; !(await this.commitReached()) && performance.now() < deadline; ) await sleep(100);
+  }
+
   private async finish(): Promise<void> {
     this.pulses.forEach((pulse) => pulse.stop());
     // Without a membership nothing can be committed: what is in hand comes again, so it need not be waited for.
     await Promise.race([Promise.all(this.workers), this.session.last()]);
     this.hurry.abort();
-    await this.committing;
-    for (const deadline = performance.now() + LAST_COMMIT_MS; !(await this.commitReached()) && performance.now() < deadline; ) await sleep(100);
+    await atMost(LAST_COMMIT_MS, this.commitAll());
     await this.session.stop();
   }
 }

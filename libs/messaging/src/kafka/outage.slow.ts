@@ -72,6 +72,18 @@ outages.each([1, 3])('While brokers fail (%i in all), the transport on Kafka', (
       expect(performance.now() - began).toBeLessThan(15_000);
     }, 120_000);
 
+    it('closes within seconds while the broker stands still, whatever is on its way', async () => {
+      cluster.freeze(1);
+      const published = publishRound().then(() => 'published', () => 'given up');
+      await sleep(3000);
+      const began = performance.now();
+      await Promise.all([publisher.close(), subscriber.close()]);
+      const closed = performance.now() - began;
+      cluster.thaw(1);
+      expect(closed).toBeLessThan(10_000);
+      expect(await published).toBe('given up');
+    }, 120_000);
+
     it('tells that it fails while the broker stands still, and goes on by itself', async () => {
       cluster.freeze(1);
       const published = publishRound();

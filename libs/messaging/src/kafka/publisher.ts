@@ -1,8 +1,10 @@
 import type { BatonEvent } from '@baton/contracts';
-import { crashPoint } from '@baton/kernel';
+import { crashPoint, inTime } from '@baton/kernel';
 import type { CompressionTypes, Kafka, Producer } from 'kafkajs';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { atMost, causeOf, isPassing, METADATA_MAX_AGE, pauses } from './client.js';
+import { orderKey } from '../envelope.js';
+import { EventsRefused } from '../transport.js';
+import { atMost, causeOf, inWords, isPassing, METADATA_MAX_AGE, pauses } from './client.js';
 import { messageOf, sizeOf, type OutgoingMessage } from './message.js';
 import { kafkaPartitionOf, keyHash } from './murmur2.js';
 
@@ -18,23 +20,20 @@ const PATIENCE = 30_000;
 /** `CompressionTypes.None` of kafkajs, which is not loaded for it. */
 const UNCOMPRESSED = 0 as CompressionTypes.None;
 
-/** Longer than kafkajs waits for an answer, in milliseconds. */
+/** Longer than kafkajs waits for an answer, in milliseconds: where a broker stood still while it connected it may wait for ever. */
 const ANSWERED_WITHIN = 15_000;
 
-/** kafkajs has neither failed nor succeeded: where a broker stood still while it connected it may wait for ever. */
-class NoAnswer extends Error {
-  override readonly name = 'NoAnswer';
-}
+/** Who closes waits so long for what is on its way, in milliseconds. */
+const CLOSES_WITHIN = 3000;
 
-/** @throws NoAnswer when nothing comes of it in good time; what it threw */
-async function answered(asked: Promise<unknown>): Promise<void> {
-  let timer: NodeJS.Timeout | undefined;
-  const late = new Promise<never>((_, reject) => (timer = setTimeout(() => reject(new NoAnswer()), ANSWERED_WITHIN)));
-  asked.catch(() => undefined);
-  await Promise.race([asked, late]).finally(() => clearTimeout(timer));
-}
+/** Answers of a broker that concern one message, however often it is sent, and no other. */
+const OF_ONE_MESSAGE: ReadonlySet<unknown> = new Set(['MESSAGE_TOO_LARGE', 'RECORD_LIST_TOO_LARGE', 'INVALID_RECORD', 'INVALID_TIMESTAMP']);
 
-type Outgoing = readonly { readonly topic: string; readonly message: OutgoingMessage; readonly slot: number }[];
+interface Outgoing {
+  readonly event: BatonEvent;
+  readonly message: OutgoingMessage;
+  readonly slot: number;
+}
 
 /** The writing end: one request in flight per slot, each acknowledged by all replicas in sync. */
 export class KafkaPublisher {
@@ -47,9 +46,9 @@ export class KafkaPublisher {
     this.producer = this.newProducer();
   }
 
-  /** @throws when it was not acknowledged in good time: publish the batch again */
+  /** @throws EventsRefused; when it was not acknowledged in good time: publish the batch again */
   async publish(events: readonly BatonEvent[]): Promise<void> {
-    const outgoing = events.map((event) => ({ topic: event.topic, message: messageOf(event), slot: keyHash(event.key) % SLOTS }));
+    const outgoing = events.map((event) => ({ event, message: messageOf(event), slot: keyHash(event.key) % SLOTS }));
     const slots = [...new Set(outgoing.map(({ slot }) => slot))];
     const sent = Promise.all(slots.map((slot) => this.tails[slot]!)).then(() => this.send(outgoing));
     const settled = sent.catch(() => undefined);
@@ -59,15 +58,30 @@ export class KafkaPublisher {
 
   async close(): Promise<void> {
     this.closed = true;
-    await atMost(PATIENCE, Promise.all(this.tails));
-    if (this.connected) await atMost(3000, this.producer.disconnect());
+    await atMost(CLOSES_WITHIN, Promise.all(this.tails));
+    if (this.connected) await atMost(CLOSES_WITHIN, this.producer.disconnect());
   }
 
-  private async send(outgoing: Outgoing): Promise<void> {
-    for (const part of parts(outgoing)) {
-      const byTopic = Map.groupBy(part, ({ topic }) => topic);
+  private async send(outgoing: readonly Outgoing[]): Promise<void> {
+    const refusals = new Refusals();
+    for (const part of parts(outgoing)) await this.sendWhatIsTaken(part, refusals);
+    refusals.throwIfAny();
+  }
+
+  /** What is refused for the sake of one message is sent in halves, until it stands alone. */
+  private async sendWhatIsTaken(part: readonly Outgoing[], refusals: Refusals): Promise<void> {
+    const sent = refusals.without(part);
+    if (sent.length === 0) return;
+    try {
+      const byTopic = Map.groupBy(sent, ({ event }) => event.topic);
       await this.untilAcknowledged([...byTopic].map(([topic, ofTopic]) => ({ topic, messages: ofTopic.map(({ message }) => message) })));
       crashPoint('kafka.sent');
+    } catch (error) {
+      if (!OF_ONE_MESSAGE.has((causeOf(error) as { type?: unknown }).type)) throw error;
+      if (sent.length === 1) return refusals.add(sent[0]!.event, inWords(error));
+      const half = Math.ceil(sent.length / 2);
+      await this.sendWhatIsTaken(sent.slice(0, half), refusals);
+      await this.sendWhatIsTaken(sent.slice(half), refusals);
     }
   }
 
@@ -75,7 +89,7 @@ export class KafkaPublisher {
     for (let attempt = 1, deadline = Date.now() + PATIENCE; ; attempt++) {
       const producer = this.producer;
       try {
-        await answered(this.connect().then(() => producer.sendBatch({ acks: -1, timeout: 10_000, compression: UNCOMPRESSED, topicMessages })));
+        await inTime(ANSWERED_WITHIN, this.connect().then(() => producer.sendBatch({ acks: -1, timeout: 10_000, compression: UNCOMPRESSED, topicMessages })));
         return;
       } catch (error) {
         // Whoever answered may be asked again. Else kafkajs would wait for every further answer on the connection that gave none, or say for
@@ -118,8 +132,33 @@ export class KafkaPublisher {
   }
 }
 
-function* parts(outgoing: Outgoing): Generator<Outgoing> {
-  let part: Outgoing[number][] = [];
+/** What of a batch was refused; no key goes on behind an event of it that was. */
+class Refusals {
+  private readonly events: BatonEvent[] = [];
+  private readonly keys = new Set<string>();
+  private why = '';
+
+  add(event: BatonEvent, why: string): void {
+    this.events.push(event);
+    this.keys.add(orderKey(event));
+    this.why = why;
+  }
+
+  /** @returns what may go; what stands behind something refused is noted with it */
+  without(part: readonly Outgoing[]): readonly Outgoing[] {
+    if (this.keys.size === 0) return part;
+    const [behind = [], free = []] = [true, false].map((shut) => part.filter(({ event }) => this.keys.has(orderKey(event)) === shut));
+    this.events.push(...behind.map(({ event }) => event));
+    return free;
+  }
+
+  throwIfAny(): void {
+    if (this.events.length > 0) throw new EventsRefused(this.events, this.why);
+  }
+}
+
+function* parts(outgoing: readonly Outgoing[]): Generator<readonly Outgoing[]> {
+  let part: Outgoing[] = [];
   let bytes = 0;
   for (const one of outgoing) {
     const size = sizeOf(one.message);
