@@ -6,7 +6,7 @@ import { SERVICES } from '@baton/gateway';
 import { withLoopback } from '@baton/standalone';
 import { createTestDatabase } from '@baton/testing';
 import { startApartBaton } from './apart-under-test.js';
-import { joinComposeBaton } from './compose-under-test.js';
+import { joinBaton } from './running-under-test.js';
 import type { BatonOptions, BatonUnderTest } from './under-test.js';
 import type { Schema } from '@baton/postgres';
 
@@ -14,9 +14,9 @@ export type { BatonOptions, BatonUnderTest } from './under-test.js';
 
 /**
  * `BATON_STORIES` says who hears the same stories besides the whole in one process: services in processes of their own, two of each, on Kafka (`apart`),
- * or in containers (`compose`).
+ * or one that runs already, so or in containers (`running`).
  */
-const STARTS: Readonly<Record<string, (options: BatonOptions) => Promise<BatonUnderTest>>> = { whole: startInProcess, apart: startApartBaton, compose: joinComposeBaton };
+const STARTS: Readonly<Record<string, (options: BatonOptions) => Promise<BatonUnderTest>>> = { whole: startInProcess, apart: startApartBaton, running: joinBaton };
 
 /** Starts a Baton for a spec file, in `beforeAll`; stop it in `afterAll`. */
 export function startBaton(options: BatonOptions = {}): Promise<BatonUnderTest> {

@@ -1,11 +1,10 @@
 import { randomUUID } from 'node:crypto';
 import { requestToken } from '@baton/access';
 import { coding, EXCLUSION, EXTENSIONS, healthcareServiceId, IDENTIFIERS, REFERRAL_SOURCE } from '@baton/contracts';
-import { exampleReferral } from '@baton/standalone';
 import { RECEIVERS } from '@baton/testing';
 import { PartnerSystem, startBaton, type Answer, type BatonUnderTest } from '../index.js';
 import { subscriptionOf } from '../partner-system.js';
-import { consent, flag } from '../stories/records.js';
+import { bundleOf, consent, flag } from '../stories/records.js';
 import { created, referAtOnce, sees, type Referred } from '../stories/referring.js';
 import { atRest, storedRows } from '../stories/stored-rows.js';
 
@@ -31,10 +30,9 @@ afterAll(() => baton.stop());
 const rules = ({ body }: Answer): string[] => (body.issue as { details: { coding: { code: string }[] } }[]).map(({ details }) => details.coding[0]!.code);
 const stored = () => storedRows(baton.database);
 
-let next = 7_000;
 /** A transaction with one thing bent. */
 function bundle(bend: (patient: Bent, request: Bent, whole: Bent) => void): Bent {
-  const whole = exampleReferral({ index: next++, today: new Date() }) as Bent;
+  const whole = bundleOf() as Bent;
   bend(whole.entry[0].resource, whole.entry[2].resource, whole);
   return whole;
 }

@@ -1,5 +1,8 @@
 import { CARE_PLAN_KIND, coding, organizationId, OUTCOME, STATUS_REASON, TASK_OUTPUT } from '@baton/contracts';
 import type { Bundle, FhirResource } from '@baton/fhir';
+import { readdirSync } from 'node:fs';
+import { basename } from 'node:path';
+import { fileURLToPath } from 'node:url';
 import { exampleReferral } from '@baton/standalone';
 
 /** A resource as a partner's system writes it. */
@@ -8,10 +11,15 @@ export interface Sent {
   readonly [element: string]: unknown;
 }
 
+const FOLDERS = ['.', '../hostile'].map((folder) => fileURLToPath(new URL(folder, import.meta.url)));
+const SPEC_FILES = FOLDERS.flatMap((folder) => readdirSync(folder)).filter((file) => file.endsWith('.spec.js'));
+
+/** Each spec file has young people of its own: several files may be told to one Baton. */
+const seedOfFile = (): number => 1 + SPEC_FILES.indexOf(basename(expect.getState().testPath ?? ''));
 let used = 0;
 
 /** A young person whom Safe Zones is for, an alert and the referral, in one transaction: each call another young person. */
-export const bundleOf = (): Bundle<FhirResource> => exampleReferral({ index: used++, today: new Date(), priority: 'urgent' });
+export const bundleOf = (): Bundle<FhirResource> => exampleReferral({ index: used++, seed: seedOfFile(), today: new Date(), priority: 'urgent' });
 
 /** The same in single resources, each a function of the ids that Baton gave the others. */
 export function referralOf(bundle = bundleOf()): { patient: Sent; flag: (patient: string) => Sent; request: (patient: string, flag: string) => Sent } {

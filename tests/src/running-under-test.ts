@@ -6,14 +6,14 @@ import type { BatonOptions, BatonUnderTest } from './under-test.js';
 
 const given = (name: string): string => {
   const value = process.env[name];
-  if (value === undefined) throw new Error(`${name} is not set: these tests run by npm run test:compose.`);
+  if (value === undefined) throw new Error(`${name} is not set: these tests run by npm run test:compose or npm run test:apart.`);
   return value;
 };
 
-/** The containers of docker-compose.yml, which `npm run test:compose` started anew for this spec file. */
-export async function joinComposeBaton(options: BatonOptions): Promise<BatonUnderTest> {
+/** The Baton that runs already: containers (`npm run test:compose`) or services apart (`npm run test:apart`). */
+export async function joinBaton(options: BatonOptions): Promise<BatonUnderTest> {
   const wishes = Object.keys(options);
-  if (wishes.length > 0) throw new Error(`Containers that run cannot be given: ${wishes.join(', ')}`);
+  if (wishes.length > 0) throw new Error(`A Baton that runs cannot be given: ${wishes.join(', ')}`);
   const [address, home] = [given('BATON_ADDRESS'), given('BATON_HOME')];
   const database = await databaseOf(home);
   return {
