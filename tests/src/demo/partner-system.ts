@@ -22,6 +22,9 @@ export class Refusal extends Error {
   }
 }
 
+/** Longer than a broker or the database takes to come back. */
+const PATIENCE_MS = 60_000;
+
 /** A notification, and when it came: milliseconds since the epoch. */
 export interface Told extends Notification {
   readonly at: number;
@@ -64,9 +67,9 @@ export class DemoPartner {
     return this.webhooks.received.filter(({ signature }) => signature === 'valid').map((webhook) => ({ at: webhook.at, ...readNotification(webhook.json()) }));
   }
 
-  /** Waits until something was told that the condition holds for. @throws after 5 s */
+  /** Waits until something was told that the condition holds for. @throws after a minute */
   async waitFor(condition: (told: Told) => boolean): Promise<Told> {
-    await this.webhooks.waitFor(1, (webhook) => webhook.signature === 'valid' && condition({ at: webhook.at, ...readNotification(webhook.json()) }));
+    await this.webhooks.waitFor(1, (webhook) => webhook.signature === 'valid' && condition({ at: webhook.at, ...readNotification(webhook.json()) }), PATIENCE_MS);
     return this.told().find(condition)!;
   }
 

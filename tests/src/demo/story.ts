@@ -25,6 +25,9 @@ export interface Stage {
   readonly young: { readonly called: string; readonly family: string; readonly nhsNumber: string };
 }
 
+/** A scene that takes so long says so: somebody may have killed a service, a broker, the database to see what happens. */
+const WAITS_AFTER_MS = 5_000;
+
 /** What a scene needs of those before it. */
 interface SoFar extends Referral {
   readonly task: string;
@@ -43,6 +46,7 @@ export async function play(stage: Stage): Promise<void> {
 
 /** Scenes of one outcome: a failure is told as the reason why the outcome was not reached. */
 async function scene<Result>({ ledger, tell }: Stage, expected: Expected, who: Who, act: () => Promise<Result>): Promise<Result> {
+  const waits = setTimeout(() => tell(Date.now(), who, 'waits: something it needs is away, and comes back by itself …'), WAITS_AFTER_MS);
   try {
     return await act();
   } catch (error) {
@@ -50,6 +54,8 @@ async function scene<Result>({ ledger, tell }: Stage, expected: Expected, who: W
     tell(Date.now(), who, message, false);
     ledger.note(expected, false, message);
     throw error;
+  } finally {
+    clearTimeout(waits);
   }
 }
 
