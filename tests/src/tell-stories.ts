@@ -2,7 +2,7 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 
 /** Spec files that ask for no other pathway and let no service sleep: what a Baton that runs can be told, one behind the other. */
-const TOLD = ['stories/referral', 'stories/reading', 'stories/consent', 'stories/unrelated-partner', 'stories/capability', 'hostile/input', 'hostile/http-edge'];
+const TOLD = ['stories/referral', 'stories/conditional', 'stories/reading', 'stories/consent', 'stories/unrelated-partner', 'stories/capability', 'hostile/input', 'hostile/http-edge'];
 
 /** Those that need a Baton of their own. */
 const OF_THEIR_OWN = ['stories/interrupted', 'stories/operating', 'stories/closed-route'];

@@ -5,10 +5,11 @@ import type { Change, ResourceAnswer } from './change.js';
 import { matchingIds } from './search.js';
 import { shown } from './shown.js';
 import type { TypeRules } from './type-rules.js';
-import { create, type CreateInput } from './writes.js';
+import { unknownResource } from './reading.js';
+import { create, patch, remove, update, type ChangeInput, type CreateInput, type PatchInput, type UpdateInput } from './writes.js';
 
 /**
- * What a condition (`If-None-Exist`, a conditional reference) leads to, among what the caller may see and nothing else:
+ * What a condition (`If-None-Exist`, `Type?…` of a conditional update, patch or delete, a conditional reference) leads to, among what the caller may see and nothing else:
  * nobody learns by it whether a young person is known. Two at once with the same condition wait for one another.
  *
  * @param condition search parameters, e.g. `identifier=https://…|…`
@@ -30,4 +31,31 @@ export async function conditionalCreate(rules: TypeRules, tx: Tx, caller: Caller
   const { type, id, version, last_updated: lastUpdated } = match;
   const read = { interaction: 'read' as const, resources: [`${type}/${id}/_history/${version}`], owners: [match.owner], ...(match.patient === null ? {} : { patient: match.patient }) };
   return { puts: [], events: [], audit: [read], answer: { outcome: 'unchanged', type, id, version, lastUpdated, body: shown(caller, match) } };
+}
+
+/**
+ * Updates what matches, or creates it where nothing does (R4 §3.1.0.4.3).
+ * @throws Refused `unknown` where nothing matches and the resource has an id: ids are ours to give
+ */
+export async function conditionalUpdate(rules: TypeRules, tx: Tx, caller: Caller, input: Omit<UpdateInput, 'id'>, condition: string, base: string): Promise<Change<ResourceAnswer>> {
+  const match = await matchOf(tx, caller, rules.type, condition, base);
+  if (match) return update(rules, tx, caller, { ...input, id: match.id });
+  if (input.resource.id !== undefined) throw unknownResource(rules.type);
+  return create(rules, tx, caller, { resource: input.resource });
+}
+
+/** Changes parts of what matches (R4 §3.1.0.5.2). @throws Refused `unknown` where nothing does */
+export async function conditionalPatch(rules: TypeRules, tx: Tx, caller: Caller, input: Omit<PatchInput, 'id'>, condition: string, base: string): Promise<Change<ResourceAnswer>> {
+  return patch(rules, tx, caller, { ...input, id: await theOne(rules, tx, caller, condition, base) });
+}
+
+/** Deletes what matches (R4 §3.1.0.7.1), one resource at most. @throws Refused `unknown` where nothing does */
+export async function conditionalRemove(rules: TypeRules, tx: Tx, caller: Caller, input: Omit<ChangeInput, 'id'>, condition: string, base: string): Promise<Change<ResourceAnswer>> {
+  return remove(rules, tx, caller, { ...input, id: await theOne(rules, tx, caller, condition, base) });
+}
+
+async function theOne(rules: TypeRules, tx: Tx, caller: Caller, condition: string, base: string): Promise<string> {
+  const match = await matchOf(tx, caller, rules.type, condition, base);
+  if (!match) throw unknownResource(rules.type);
+  return match.id;
 }

@@ -13,7 +13,7 @@ export { create, notOffered, patch, remove, update, type ChangeInput, type Creat
 export { unknownReference, write } from './writing.js';
 export { isRestricted, shown } from './shown.js';
 export { referralRows, seenRows } from './recipients.js';
-export { conditionalCreate, matchOf } from './conditional.js';
+export { conditionalCreate, conditionalPatch, conditionalRemove, conditionalUpdate, matchOf } from './conditional.js';
 export { PageLinks } from './page-links.js';
 export { searchProjection } from './search-projection.js';
 export { disclosedSearch, search, showsMatchesOnly, type Found } from './search.js';

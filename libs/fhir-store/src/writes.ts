@@ -59,7 +59,7 @@ export async function create(rules: TypeRules, tx: Tx, caller: Caller, input: Cr
 export async function update(rules: TypeRules, tx: Tx, caller: Caller, input: UpdateInput): Promise<Change<ResourceAnswer>> {
   if (!rules.update) throw notOffered(rules.type, 'update');
   if (input.resource.id !== undefined && input.resource.id !== input.id) {
-    throw refuse('malformed', 'id-differs', 'The id in the body must be the id in the URL.', { at: [`${rules.type}.id`] });
+    throw refuse('malformed', 'id-differs', 'The id in the body must be that of the resource that is updated.', { at: [`${rules.type}.id`] });
   }
   const current = await lockForChange(rules, tx, caller, input);
   return amend(rules, tx, caller, current, input.resource, 'PUT');

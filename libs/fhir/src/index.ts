@@ -13,7 +13,7 @@ export { isHarmlessNarrative } from './narrative.js';
 export { validate, validateOrRefuse } from './validation.js';
 export { applyPatch } from './patch.js';
 export { readEntry, type EntryRequest, type Interaction } from './entry-request.js';
-export { conditionalReferences, entriesOf, readTransaction, resolveReferences } from './transaction.js';
+export { conditionalReferences, entriesOf, readTransaction, resolveReferences, writtenTwice } from './transaction.js';
 export { parseSearch, type SearchOptions } from './parse-search.js';
 export type { Chain, Criterion, Include, SearchQuery, Sort } from './search-query.js';
 export type { DateValue, NumberValue, Prefix, ReferenceValue, StringValue, TokenValue, UriValue } from './query-value.js';

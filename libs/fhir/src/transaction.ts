@@ -32,13 +32,18 @@ export function readTransaction(bundle: Resource, base?: string): EntryRequest[]
   const read = entriesOf(bundle).map((entry, place) => readEntry(entry, place, base));
   const requests = read.filter((entry): entry is EntryRequest => !Array.isArray(entry));
   const urls = requests.flatMap(({ place, fullUrl }) => (fullUrl === undefined ? [] : [[fullUrl, `Bundle.entry[${place}].fullUrl`] as const]));
-  const written = requests.flatMap(({ place, method, type, id }) => (id === undefined || method === 'GET' || method === 'HEAD' ? [] : [[`${type}/${id}`, `Bundle.entry[${place}].request.url`] as const]));
   refuseIfAny('malformed', [
     ...read.flatMap((entry) => (Array.isArray(entry) ? entry : [])),
     ...twice(urls, 'full-url-twice', 'No fullUrl stands twice in a transaction.'),
-    ...twice(written, 'written-twice', 'A transaction writes no resource twice.'),
+    ...writtenTwice(requests),
   ]);
   return requests;
+}
+
+/** Resources that more than one entry writes: asked once as they came, and again when conditions have led somewhere. */
+export function writtenTwice(requests: readonly EntryRequest[]): Violation[] {
+  const written = requests.flatMap(({ place, method, type, id }) => (id === undefined || method === 'GET' || method === 'HEAD' ? [] : [[`${type}/${id}`, `Bundle.entry[${place}].request.url`] as const]));
+  return twice(written, 'written-twice', 'A transaction writes no resource twice.');
 }
 
 function twice(named: readonly (readonly [string, string])[], rule: string, says: string): Violation[] {

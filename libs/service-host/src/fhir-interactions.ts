@@ -3,6 +3,9 @@ import { parseSearch, validateOrRefuse, type Resource, type SearchQuery } from '
 import {
   aloneOnce,
   conditionalCreate,
+  conditionalPatch,
+  conditionalRemove,
+  conditionalUpdate,
   create,
   DisclosedReads,
   disclosedSearch,
@@ -121,8 +124,9 @@ export class FhirInteractions {
   async create(caller: Caller, body: unknown, options: WriteOptions & { ifNoneExist?: string | undefined }): Promise<FhirAnswer> {
     if (!this.rules.create) throw notOffered(this.rules.type, 'create');
     this.require(caller, 'create');
-    const resource = this.valid(body);
     const condition = options.ifNoneExist;
+    if (condition !== undefined) this.require(caller, 'search');
+    const resource = this.valid(body);
     return this.answer(
       await this.carryOut(caller, options.idempotency, (tx) =>
         condition === undefined ? create(this.rules, tx, caller, { resource }) : conditionalCreate(this.rules, tx, caller, { resource }, condition, this.host.fhirBase()),
@@ -137,16 +141,38 @@ export class FhirInteractions {
     return this.answer(await this.carryOut(caller, options.idempotency, (tx) => update(this.rules, tx, caller, { id, resource, ifMatch: options.ifMatch })));
   }
 
+  /** @param condition search parameters, e.g. `identifier=…|…` */
+  async conditionalUpdate(caller: Caller, condition: string, body: unknown, { ifMatch, idempotency }: WriteOptions): Promise<FhirAnswer> {
+    if (!this.rules.update) throw notOffered(this.rules.type, 'update');
+    for (const interaction of ['search', 'update', 'create'] as const) this.require(caller, interaction);
+    const resource = this.valid(body);
+    return this.answer(await this.carryOut(caller, idempotency, (tx) => conditionalUpdate(this.rules, tx, caller, { resource, ifMatch }, condition, this.host.fhirBase())));
+  }
+
   async patch(caller: Caller, id: string, operations: unknown, options: WriteOptions): Promise<FhirAnswer> {
     if (!this.rules.update) throw notOffered(this.rules.type, 'patch');
     this.require(caller, 'patch');
     return this.answer(await this.carryOut(caller, options.idempotency, (tx) => patch(this.rules, tx, caller, { id, operations, ifMatch: options.ifMatch })));
   }
 
+  /** @param condition search parameters */
+  async conditionalPatch(caller: Caller, condition: string, operations: unknown, { ifMatch, idempotency }: WriteOptions): Promise<FhirAnswer> {
+    if (!this.rules.update) throw notOffered(this.rules.type, 'patch');
+    for (const interaction of ['search', 'patch'] as const) this.require(caller, interaction);
+    return this.answer(await this.carryOut(caller, idempotency, (tx) => conditionalPatch(this.rules, tx, caller, { operations, ifMatch }, condition, this.host.fhirBase())));
+  }
+
   async remove(caller: Caller, id: string, options: WriteOptions): Promise<FhirAnswer> {
     if (!this.rules.remove) throw notOffered(this.rules.type, 'delete');
     this.require(caller, 'delete');
     return this.answer(await this.carryOut(caller, options.idempotency, (tx) => remove(this.rules, tx, caller, { id, ifMatch: options.ifMatch })));
+  }
+
+  /** @param condition search parameters */
+  async conditionalRemove(caller: Caller, condition: string, { ifMatch, idempotency }: WriteOptions): Promise<FhirAnswer> {
+    if (!this.rules.remove) throw notOffered(this.rules.type, 'delete');
+    for (const interaction of ['search', 'delete'] as const) this.require(caller, interaction);
+    return this.answer(await this.carryOut(caller, idempotency, (tx) => conditionalRemove(this.rules, tx, caller, { ifMatch }, condition, this.host.fhirBase())));
   }
 
   private shown(caller: Caller, row: Pick<StoredRow, 'type' | 'body' | 'owner' | 'category'>): string {

@@ -5,7 +5,7 @@ import { Controller, Delete, Get, Param, Patch, Post, Put, Req, Res, type Type }
 import { ApiExcludeController } from '@nestjs/swagger';
 import { type FastifyReply } from 'fastify';
 import { ifMatch, notModified, preferHandling, preferReturn, requireJson } from './fhir-headers.js';
-import { FhirInteractions, type FhirAnswer } from './fhir-interactions.js';
+import { FhirInteractions, type FhirAnswer, type WriteOptions } from './fhir-interactions.js';
 import { mediaTypeNotTaken } from './answer-error.js';
 import { FHIR_JSON, versionHeaders } from './fhir-reply.js';
 import { idempotencyOf, queryOf, type BatonRequest } from './fhir-request.js';
@@ -25,6 +25,23 @@ export function sendAnswer(host: Pick<Host, 'fhirBase'>, request: BatonRequest, 
 
 /** JSON Patch; plain JSON is taken for it, a resource is not. */
 const PATCH_TYPE = /^application\/(?:json-patch\+json|json)\s*(?:;|$)/i;
+
+const writeOptions = (request: BatonRequest): WriteOptions => ({ ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) });
+
+/** @throws Refused `unsupported-media` for what is no JSON Patch */
+function patchIn(request: BatonRequest): unknown {
+  if (!PATCH_TYPE.test(request.headers['content-type'] ?? '')) throw mediaTypeNotTaken();
+  return request.body;
+}
+
+/** What of the address says which resource is meant. */
+function conditionOf(request: BatonRequest): string {
+  const params = queryOf(request);
+  for (const name of ABOUT_THE_ANSWER) params.delete(name);
+  return params.toString();
+}
+
+const ABOUT_THE_ANSWER = ['_format', '_pretty'];
 
 /** The endpoints of one FHIR type, made from its rules: `/fhir/R4/<type>`. */
 export function fhirController(host: Host, rules: TypeRules, interactions = new FhirInteractions(host, rules)): Type {
@@ -58,6 +75,21 @@ export function fhirController(host: Host, rules: TypeRules, interactions = new 
       );
     }
 
+    @Put()
+    conditionalUpdate(@Req() request: BatonRequest, @Res() reply: FastifyReply) {
+      return answer(request, reply, () => interactions.conditionalUpdate(request.caller, conditionOf(request), request.body, writeOptions(request)));
+    }
+
+    @Patch()
+    conditionalPatch(@Req() request: BatonRequest, @Res() reply: FastifyReply) {
+      return answer(request, reply, async () => interactions.conditionalPatch(request.caller, conditionOf(request), patchIn(request), writeOptions(request)));
+    }
+
+    @Delete()
+    conditionalRemove(@Req() request: BatonRequest, @Res() reply: FastifyReply) {
+      return answer(request, reply, () => interactions.conditionalRemove(request.caller, conditionOf(request), writeOptions(request)));
+    }
+
     @Get(':id')
     read(@Req() request: BatonRequest, @Res() reply: FastifyReply) {
       return answer(request, reply, async () => {
@@ -79,20 +111,17 @@ export function fhirController(host: Host, rules: TypeRules, interactions = new 
 
     @Put(':id')
     update(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
-      return answer(request, reply, () => interactions.update(request.caller, id, request.body, { ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) }));
+      return answer(request, reply, () => interactions.update(request.caller, id, request.body, writeOptions(request)));
     }
 
     @Patch(':id')
     patch(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
-      return answer(request, reply, async () => {
-        if (!PATCH_TYPE.test(request.headers['content-type'] ?? '')) throw mediaTypeNotTaken();
-        return interactions.patch(request.caller, id, request.body, { ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) });
-      });
+      return answer(request, reply, async () => interactions.patch(request.caller, id, patchIn(request), writeOptions(request)));
     }
 
     @Delete(':id')
     remove(@Req() request: BatonRequest, @Res() reply: FastifyReply, @Param('id') id: string) {
-      return answer(request, reply, () => interactions.remove(request.caller, id, { ifMatch: ifMatch(request.headers), idempotency: idempotencyOf(request) }));
+      return answer(request, reply, () => interactions.remove(request.caller, id, writeOptions(request)));
     }
   }
   Object.defineProperty(FhirController, 'name', { value: `${rules.type}Controller` });

@@ -21,7 +21,7 @@ export function offeredMethods(rules: ReadonlyMap<string, TypeRules>, url: strin
   if (below === '/_search') return ['POST'];
   const writable = resourceType(type)?.written === 'partner';
   const where = (has: boolean, ...methods: string[]): string[] => (writable && has ? methods : []);
-  if (below === '' || below === '/') return ['GET', 'HEAD', ...where(of.create !== undefined, 'POST')];
+  if (below === '' || below === '/') return ['GET', 'HEAD', ...where(of.create !== undefined, 'POST'), ...where(of.update !== undefined, 'PUT', 'PATCH'), ...where(of.remove !== undefined, 'DELETE')];
   if (/^\/[^/]+\/?$/.test(below)) return ['GET', 'HEAD', ...where(of.update !== undefined, 'PUT', 'PATCH'), ...where(of.remove !== undefined, 'DELETE')];
   return ['GET', 'HEAD'];
 }

@@ -53,13 +53,13 @@ function answer(interactions: InteractionsByType, caller: Caller, request: Entry
       if (request.id === undefined) break;
       return of.history(caller, request.id, params);
     case 'update':
-      if (request.id === undefined) break;
+      if (request.id === undefined) return of.conditionalUpdate(caller, request.query!, request.resource, options);
       return of.update(caller, request.id, request.resource, options);
     case 'patch':
-      if (request.id === undefined) break;
+      if (request.id === undefined) return of.conditionalPatch(caller, request.query!, patchOf(request), options);
       return of.patch(caller, request.id, patchOf(request), options);
     case 'delete':
-      if (request.id === undefined) break;
+      if (request.id === undefined) return of.conditionalRemove(caller, request.query!, options);
       return of.remove(caller, request.id, options);
     case 'operation':
       break;

@@ -64,8 +64,9 @@ function resourceOf(rules: TypeRules, operations: readonly FhirOperation[]): Ser
     readHistory: true,
     updateCreate: false,
     conditionalCreate: writable && rules.create !== undefined,
-    conditionalUpdate: false,
-    conditionalDelete: 'not-supported',
+    conditionalRead: 'full-support',
+    conditionalUpdate: writable && rules.update !== undefined,
+    conditionalDelete: writable && rules.remove ? 'single' : 'not-supported',
     searchParam: [...searchParametersOf(rules.type).values()].map(({ code, type }) => ({ name: code, type })),
     ...(own.length > 0 ? { operation: own } : {}),
   };

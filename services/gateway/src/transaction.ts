@@ -1,5 +1,5 @@
 import { requirePermission } from '@baton/access';
-import { conditionalReferences, readTransaction, resolveReferences, validate, type EntryRequest, type Resource } from '@baton/fhir';
+import { conditionalReferences, readTransaction, resolveReferences, validate, writtenTwice, type EntryRequest, type Resource } from '@baton/fhir';
 import {
   answeredBefore,
   claim,
@@ -71,6 +71,7 @@ async function answeredAgain(tx: Tx, caller: Caller, before: readonly KeptAnswer
  */
 export async function carryOutAll(tx: Tx, host: Pick<Host, 'fhirBase'>, registry: Registry, caller: Caller, requests: EntryRequest[]): Promise<EntryAnswers> {
   const answers: ResourceAnswer[] = [];
+  await settleConditions(tx, host, registry, caller, requests);
   const assigned = await assign(tx, host, caller, requests, answers);
   // By what entries call one another: afterwards they name ids.
   const order = executionOrder(requests);
@@ -107,11 +108,38 @@ export function prepare(registry: Registry, caller: Caller, requests: readonly E
     if (!offered(rules, request.interaction)) throw located(notOffered(request.type, request.interaction), request);
     requirePermission(caller, request.type, request.interaction as 'create');
     if (request.resource && request.interaction !== 'patch') violations.push(...validate(request.resource, request.type, `Bundle.entry[${request.place}].resource`));
-    if (request.interaction !== 'create' && request.interaction !== 'read' && request.id === undefined) {
-      violations.push({ rule: 'condition-not-offered', says: 'Conditional updates, patches and deletes are not offered.', at: [at], code: 'not-supported' });
-    }
+    if (isConditional(request) || request.ifNoneExist !== undefined) requirePermission(caller, request.type, 'search');
   }
   refuseIfAny('malformed', violations);
+}
+
+/** A conditional update, patch or delete. */
+const isConditional = ({ interaction, id, query }: EntryRequest): boolean => id === undefined && query !== undefined && interaction !== 'read';
+
+/**
+ * Gives every conditional update, patch and delete the id of what its condition leads to, before anything is written (R4 §3.1.0.11.2); an update of what is not
+ * there becomes a create.
+ */
+async function settleConditions(tx: Tx, host: Pick<Host, 'fhirBase'>, registry: Registry, caller: Caller, requests: EntryRequest[]): Promise<void> {
+  for (const [place, request] of requests.entries()) {
+    if (!isConditional(request)) continue;
+    try {
+      requests[place] = await settled(tx, host, registry, caller, request);
+    } catch (error) {
+      throw located(error, request);
+    }
+  }
+  refuseIfAny('malformed', writtenTwice(requests));
+}
+
+async function settled(tx: Tx, host: Pick<Host, 'fhirBase'>, registry: Registry, caller: Caller, request: EntryRequest): Promise<EntryRequest> {
+  const { type, interaction, query, ...rest } = request;
+  const match = await matchOf(tx, caller, type, query!, host.fhirBase());
+  if (match) return { ...rest, type, interaction, id: match.id };
+  if (interaction !== 'update' || request.resource!.id !== undefined) throw unknownResource(type);
+  if (!offered(registry.get(type)!, 'create')) throw notOffered(type, 'create');
+  requirePermission(caller, type, 'create');
+  return { ...rest, type, interaction: 'create', method: 'POST' };
 }
 
 const CARRIED_OUT = new Set<string>(['create', 'update', 'patch', 'delete', 'read']);

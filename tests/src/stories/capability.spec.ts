@@ -10,6 +10,9 @@ interface Declared {
   searchParam: { name: string; type: string }[];
   operation?: { name: string }[];
   conditionalCreate: boolean;
+  conditionalUpdate: boolean;
+  conditionalRead: string;
+  conditionalDelete: string;
 }
 
 let baton: BatonUnderTest;
@@ -83,21 +86,24 @@ describe('every line of the CapabilityStatement is true', () => {
   });
 
   it('what is declared as write is carried out', async () => {
-    for (const { type, interaction, conditionalCreate } of declared) {
+    for (const { type, interaction, conditionalCreate, conditionalUpdate, conditionalRead } of declared) {
       const { owner, id } = known.get(type)!;
       const offers = (code: string) => interaction.some((each) => each.code === code);
       const { body } = await owner.get(`${type}/${id}`);
       if (conditionalCreate) expect([type, (await owner.post(type, body, { 'if-none-exist': `_id=${id}` })).status]).toEqual([type, 200]);
+      expect([type, conditionalRead, (await owner.get(`${type}/${id}`, { 'if-none-match': `W/"${body.meta.versionId}"` })).status]).toEqual([type, 'full-support', 304]);
       // A Task or a referral sent back as it is has no transition or amendment in it; each says so and not that it is not offered.
       if (offers('patch')) expect([type, (await owner.patch(`${type}/${id}`, [{ op: 'test', path: '/id', value: id }])).status]).toEqual([type, type === 'Task' ? 422 : 200]);
       if (offers('update')) {
         const { body: present } = await owner.get(`${type}/${id}`);
         expect([type, (await owner.put(`${type}/${id}`, present, { 'if-match': `W/"${present.meta.versionId}"` })).status]).toEqual([type, type === 'Task' ? 422 : 200]);
+        expect([type, conditionalUpdate, (await owner.patch(`${type}?_id=${id}`, [{ op: 'test', path: '/id', value: id }])).status]).toEqual([type, true, type === 'Task' ? 422 : 200]);
       }
     }
-    for (const { type, interaction } of declared.filter(({ interaction: offered }) => offered.some(({ code }) => code === 'delete'))) {
+    for (const { type, interaction, conditionalDelete } of declared.filter(({ interaction: offered }) => offered.some(({ code }) => code === 'delete'))) {
       const { owner, id } = known.get(type)!;
       expect(interaction).toContainEqual({ code: 'delete' });
+      expect([type, conditionalDelete, (await owner.delete(`${type}?_id=${id}`)).status]).toEqual([type, 'single', 204]);
       expect([type, (await owner.delete(`${type}/${id}`)).status, (await owner.get(`${type}/${id}`)).status]).toEqual([type, 204, 410]);
     }
   });
