@@ -1,6 +1,6 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import kafkajs, { type Admin, type ITopicMetadata } from 'kafkajs';
-import { withAdmin } from './admin.js';
+import { withAdmin, type KafkaConnection } from './admin.js';
 import { topicPlans, type TopicPlan } from './topics.js';
 
 export interface Applied {
@@ -16,7 +16,7 @@ export interface Applied {
  * @param brokers `host:port,host:port`
  * @throws if a topic has another number of partitions than planned: that cannot be mended, only answered with another topic
  */
-export async function applyTopics(brokers: string, plans: readonly TopicPlan[] = topicPlans()): Promise<Applied> {
+export async function applyTopics(brokers: string, plans: readonly TopicPlan[] = topicPlans(), connection: KafkaConnection = {}): Promise<Applied> {
   return withAdmin(brokers, async (admin) => {
     const there = new Set(await admin.listTopics());
     const missing = plans.filter(({ topic }) => !there.has(topic));
@@ -24,7 +24,7 @@ export async function applyTopics(brokers: string, plans: readonly TopicPlan[] =
     await comparePartitions(admin, plans);
     const changed = await settle(admin, plans.filter(({ topic }) => there.has(topic)));
     return { made: missing.map(({ topic }) => topic), changed };
-  });
+  }, connection);
 }
 
 async function make(admin: Admin, plans: readonly TopicPlan[]): Promise<void> {

@@ -3,10 +3,11 @@ import { mkdir, mkdtemp, readFile, realpath, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { withAdmin } from './admin.js';
+import { withAdmin, type KafkaConnection } from './admin.js';
 import { Broker, type Machine } from './broker.js';
 import { findJars } from './jars.js';
 import { freePorts } from './ports.js';
+import { loginFormatting, loginSettings, saslOf, type Login } from './logins.js';
 import { findJava } from './programs.js';
 import { brokerSettings, HOST, type BrokerPlace } from './settings.js';
 import { KafkaUnavailable } from './unavailable.js';
@@ -21,6 +22,8 @@ export interface StartKafkaOptions {
   readonly port?: number;
   /** Further settings of every broker, as in `server.properties`. */
   readonly settings?: Readonly<Record<string, string>>;
+  /** Who may connect, by user name and password; the first may do everything, the others what rules allow. Without it everybody may do everything. */
+  readonly logins?: readonly Login[];
   /** Told when a broker died, which is then started again. Without it, one that died stays down. */
   readonly restarts?: (says: string) => void;
 }
@@ -66,11 +69,12 @@ async function startOnce(options: StartKafkaOptions, found: Omit<Machine, 'watch
   const folder = await folderFor(options.home);
   const watchdog = new Watchdog(options.home === undefined ? folder : undefined);
   const { cluster, places } = await layOut(folder, options);
-  const brokers = places.map((place) => new Broker(place, brokerSettings(place, places, options.settings ?? {}), { ...found, watchdog }));
+  const { logins = [], settings } = options;
+  const brokers = places.map((place) => new Broker(place, brokerSettings(place, places, { ...loginSettings(logins), ...settings }), { ...found, watchdog }));
   const addresses = places.map(({ port }) => `${HOST}:${port}`);
-  const running = new RunningKafka(addresses, brokers, watchdog);
+  const running = new RunningKafka(addresses, brokers, watchdog, logins[0] ? { sasl: saslOf(logins[0]) } : {});
   try {
-    await Promise.all(brokers.map((broker) => broker.format(cluster, brokers.length === 1 ? ['--standalone'] : [])));
+    await Promise.all(brokers.map((broker) => broker.format(cluster, [...(brokers.length === 1 ? ['--standalone'] : []), ...loginFormatting(logins)])));
     brokers.forEach((broker) => broker.start());
     await running.answers();
     if (options.restarts) for (const broker of brokers) broker.keepRunning(options.restarts);
@@ -88,6 +92,7 @@ class RunningKafka implements LocalKafka {
     private readonly addresses: readonly string[],
     private readonly all: readonly Broker[],
     private readonly watchdog: Watchdog,
+    private readonly connection: KafkaConnection,
   ) {}
 
   get brokers(): string {
@@ -133,7 +138,7 @@ class RunningKafka implements LocalKafka {
 
   private async members(): Promise<number> {
     try {
-      return await withAdmin(this.brokers, async (admin) => (await admin.describeCluster()).brokers.length, { retry: { retries: 0 }, connectionTimeout: 1000, requestTimeout: 3000 });
+      return await withAdmin(this.brokers, async (admin) => (await admin.describeCluster()).brokers.length, { retry: { retries: 0 }, connectionTimeout: 1000, requestTimeout: 3000, ...this.connection });
     } catch {
       return 0;
     }

@@ -1,4 +1,5 @@
 import type { Database, DatabaseOptions, Schema } from '@baton/postgres';
+import type { KafkaConnection, KafkaCluster } from './kafka/client.js';
 import { KafkaTransport } from './kafka/kafka-transport.js';
 import { LogTails } from './log-tails.js';
 import { PostgresTransport } from './postgres-transport.js';
@@ -27,8 +28,9 @@ export interface EventEngine {
 /**
  * Apache Kafka where brokers are named, else the log in PostgreSQL. Nothing outside this library asks which.
  * @param brokers `host:port,host:port`; undefined for the log in PostgreSQL
+ * @param connection encryption and credentials, where the brokers ask for them
  */
-export const eventEngine = (brokers?: string): EventEngine => (brokers === undefined ? logInPostgres() : kafka(brokersOf(brokers)));
+export const eventEngine = (brokers?: string, connection: KafkaConnection = {}): EventEngine => (brokers === undefined ? logInPostgres() : kafka({ brokers: brokersOf(brokers), connection }));
 
 /** The log lies in the write-ahead log of the effects: a crash that forgets an effect forgets its position too. */
 function logInPostgres(): EventEngine {
@@ -41,10 +43,10 @@ function logInPostgres(): EventEngine {
 }
 
 /** Kafka keeps a position that the database would have forgotten, so an effect is on the disk before its position moves. */
-const kafka = (brokers: readonly string[]): EventEngine => ({
-  name: `Kafka at ${brokers.join(', ')}`,
+const kafka = (cluster: KafkaCluster): EventEngine => ({
+  name: `Kafka at ${cluster.brokers.join(', ')}`,
   effects: 'durable',
-  transportFor: ({ schema, report }) => new KafkaTransport({ brokers, schema, report }),
+  transportFor: ({ schema, report }) => new KafkaTransport({ ...cluster, schema, report }),
 });
 
 /** Addresses in a list of `host:port`, separated by commas. @throws naming what is none */

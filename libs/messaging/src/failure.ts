@@ -1,5 +1,6 @@
 import { Refused } from '@baton/kernel';
 import { brokenConstraint, isRetryable, isUnavailable, sqlState } from '@baton/postgres';
+import { inWords } from './kafka/client.js';
 import { Forgotten } from './life.js';
 
 /**
@@ -29,5 +30,6 @@ export function errorClass(error: unknown): string {
   if (error instanceof Refused) return `Refused ${error.kind}: ${error.violations.map((violation) => violation.rule).join(', ')}`;
   const state = sqlState(error);
   if (state) return `PostgreSQL ${[state, brokenConstraint(error)].filter(Boolean).join(' ')}`;
+  if (error instanceof Error && error.name.startsWith('KafkaJS')) return inWords(error);
   return error instanceof Error ? error.constructor.name : typeof error;
 }

@@ -7,6 +7,7 @@ export { errorClass } from './failure.js';
 export { trimInbox } from './inbox.js';
 export { forgetOldJobs, JOB_COLUMNS, JobsInHand, jobState, newestJobs, readJobs, withBeats, type Job } from './job.js';
 export { type Handler, type Handlers } from './judge.js';
+export { type KafkaConnection } from './kafka/client.js';
 export { trimLog } from './log-retention.js';
 export { hintRelay, outboxCte, writeOutbox } from './outbox.js';
 export { type ParkedKey, type Where } from './parked.js';

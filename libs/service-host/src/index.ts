@@ -1,5 +1,6 @@
 export { answers, readInput, takes } from './api-schema.js';
-export { ConfigurationError, listenError, HostConfig, readConfig } from './config.js';
+export { ConfigurationError, listenError, HostConfig, postgresUrl, readConfig } from './config.js';
+export { kafkaConnection } from './kafka-variables.js';
 export { recordDisclosure } from './disclosure.js';
 export { refusalOf } from './answer-error.js';
 export { ifMatch, preferHandling, preferReturn, requireJson } from './fhir-headers.js';

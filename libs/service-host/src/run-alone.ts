@@ -7,7 +7,7 @@ import type { Service } from './service.js';
 import { startServices, type Running } from './start-services.js';
 
 /** What a service that runs alone reads besides what all do. Its schema was made by `npm run setup`. */
-const AloneConfig = HostConfig.extend({
+const AloneConfig = HostConfig.safeExtend({
   /** Its own login. Without a password in it: that of its role in `BATON_HOME/secrets`. */
   DATABASE_URL: postgresUrl,
   /** The login of the audit schema, for the service that keeps it. Left out, it is found beside `DATABASE_URL`, by the password in `BATON_HOME/secrets`. */

@@ -10,6 +10,7 @@ import { fhirController } from './fhir.controller.js';
 import { httpServer } from './http-server.js';
 import { errorFields, openLog } from './log.js';
 import { watchEvents } from './event-metrics.js';
+import { kafkaConnection } from './kafka-variables.js';
 import { Metrics } from './metrics.js';
 import { openAudit, openSchema } from './migrate.js';
 import { mountDocs } from './docs.js';
@@ -155,7 +156,7 @@ interface Shared {
 
 async function openShared({ config, services, dsnOf }: StartOptions): Promise<Shared> {
   const audit = services.some(({ keepsAudit }) => keepsAudit) ? await openAudit(dsnOf('audit')) : undefined;
-  return { bound: '', audit, engine: eventEngine(config.KAFKA_BROKERS), issuer: await openIssuerKeys(config.BATON_HOME), sealer: await Sealer.open(config.BATON_HOME), pages: await PageLinks.open(config.BATON_HOME), metrics: new Metrics() };
+  return { bound: '', audit, engine: eventEngine(config.KAFKA_BROKERS, kafkaConnection(config)), issuer: await openIssuerKeys(config.BATON_HOME), sealer: await Sealer.open(config.BATON_HOME), pages: await PageLinks.open(config.BATON_HOME), metrics: new Metrics() };
 }
 
 async function place(options: StartOptions, shared: Shared, service: Service): Promise<Placed> {

@@ -19,7 +19,7 @@ export function wholeConfig(env: Env) {
       context.addIssue({ code: 'custom', message: (error as Error).message.replace('BATON_EGRESS_ALLOW: ', '') });
     }
   });
-  return HostConfig.extend({ BATON_EGRESS_ALLOW: judged, BATON_PATHWAY: pathway.refine(readable, 'no such file or folder, or it may not be read') });
+  return HostConfig.safeExtend({ BATON_EGRESS_ALLOW: judged, BATON_PATHWAY: pathway.refine(readable, 'no such file or folder, or it may not be read') });
 }
 
 /** @throws ConfigurationError naming every wrong variable */
@@ -44,6 +44,7 @@ export function databaseError(error: unknown): unknown {
 /** @throws what brokers that do not answer mean, in the words of the variable that names them; any other error as it is */
 export function refuseBrokers(error: unknown): never {
   const { name = '', message } = error as Error;
+  if (name === 'KafkaJSSASLAuthenticationError') throw new ConfigurationError('KAFKA_USERNAME: Kafka does not let this user in, with this password (KAFKA_PASSWORD_FILE) and this KAFKA_SASL_MECHANISM');
   throw name.startsWith('KafkaJS') ? new ConfigurationError(`KAFKA_BROKERS: Kafka cannot be used (${message})`) : error;
 }
 

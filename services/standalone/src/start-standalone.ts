@@ -1,6 +1,6 @@
 import { SERVICES } from '@baton/gateway';
-import { applyTopics } from '@baton/kafka';
-import { startServices, type HostConfig, type Running } from '@baton/service-host';
+import { applyTopics, topicPlans } from '@baton/kafka';
+import { kafkaConnection, startServices, type HostConfig, type Running } from '@baton/service-host';
 import { resolve } from 'node:path';
 import { refuseBrokers, withLoopback } from './configuration.js';
 import { openHomeDatabase } from './home-database.js';
@@ -17,7 +17,7 @@ export async function startStandalone(config: HostConfig, env: Env = process.env
   const home = resolve(config.BATON_HOME);
   const database = await openHomeDatabase(home, config, 'standalone');
   try {
-    if (config.KAFKA_BROKERS !== undefined) await applyTopics(config.KAFKA_BROKERS).catch(refuseBrokers);
+    if (config.KAFKA_BROKERS !== undefined) await applyTopics(config.KAFKA_BROKERS, topicPlans(), kafkaConnection(config)).catch(refuseBrokers);
     const running = await startServices({ config: { ...config, BATON_HOME: home }, env: withLoopback(env), services: SERVICES, dsnOf: (schema) => database.dsns[schema], name: 'standalone' });
     return {
       ...running,

@@ -10,12 +10,15 @@ let loaded: typeof KafkaJs | undefined;
 /** kafkajs, loaded when it is first needed: where events travel through PostgreSQL its 18 MB and 0.1 s are saved. */
 export const kafkajs = (): typeof KafkaJs => (loaded ??= createRequire(import.meta.url)('kafkajs') as typeof KafkaJs);
 
+/** Encryption and credentials. */
+export type KafkaConnection = Pick<KafkaConfig, 'ssl' | 'sasl'>;
+
 /** What kafkajs needs to know of a cluster. */
 export interface KafkaCluster {
   /** `host:port` of some brokers; the others are learnt from them. */
   readonly brokers: readonly string[];
-  /** Encryption and credentials; for tests, how sockets are made. */
-  readonly connection?: Pick<KafkaConfig, 'ssl' | 'sasl' | 'socketFactory'>;
+  /** Where the brokers ask for more; for tests, how sockets are made. */
+  readonly connection?: KafkaConnection & Pick<KafkaConfig, 'socketFactory'>;
 }
 
 /** Short pauses: kafkajs' own grow to half a minute, and a dead leader would cost as much. */
@@ -81,10 +84,10 @@ export class AdminConnection {
   }
 }
 
-/** Does it pass by itself? A refusal by the brokers does not; a leader or a connection that is gone does. */
+/** Does it pass by itself? A refusal by the brokers, of what is asked or of who asks, does not; a leader or a connection that is gone does. */
 export function isPassing(error: unknown): boolean {
   const { name, retriable } = causeOf(error) as { name?: string; retriable?: boolean };
-  return name !== 'KafkaJSProtocolError' || retriable === true;
+  return name !== 'KafkaJSSASLAuthenticationError' && (name !== 'KafkaJSProtocolError' || retriable === true);
 }
 
 /** Waits for something that may never end or fail, but not for ever. @returns whether it ended well */
@@ -106,5 +109,7 @@ export function causeOf(error: unknown): unknown {
 export function inWords(error: unknown): string {
   const cause = causeOf(error);
   const { name, type, code } = cause as { name?: string; type?: string; code?: string | number };
-  return [name ?? typeof cause, type ?? code].filter((word) => word !== undefined).join(' ');
+  const words = [name ?? typeof cause, type ?? code].filter((word) => word !== undefined).join(' ');
+  // kafkajs swallows what the brokers answered, and they refuse to name the coordinator of a group that is not the user's.
+  return name === 'KafkaJSGroupCoordinatorNotFound' ? `${words}: there is none now, or this user has no right to the group` : words;
 }
