@@ -1,5 +1,6 @@
 export { aclRules, type AclRule } from './acls.js';
 export { type KafkaConnection } from './admin.js';
+export { AclsRefused, applyAcls, type AppliedAcls } from './apply-acls.js';
 export { applyTopics, type Applied } from './apply-topics.js';
 export { findJars } from './jars.js';
 export { kafkaForTests, type KafkaForTests } from './for-tests.js';

@@ -2,8 +2,9 @@ import { SERVICES } from '@baton/gateway';
 import { freePorts } from '@baton/kafka';
 import type { Schema } from '@baton/postgres';
 import { startProxy, type Proxy } from '@baton/proxy';
-import { openLog, type HostConfig, type Running, type Service } from '@baton/service-host';
+import { kafkaConnection, openLog, type HostConfig, type Running, type Service } from '@baton/service-host';
 import { withLoopback } from '@baton/standalone';
+import { existsSync } from 'node:fs';
 import { join, resolve } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Engines } from './engines.js';
@@ -36,7 +37,7 @@ export interface Apart extends Running {
  */
 export async function startApart(options: ApartOptions & { readonly engines: Engines }): Promise<Apart> {
   const { config, engines } = options;
-  await setUp(engines.database.dsns, engines.brokers);
+  await setUp({ dsns: engines.database.dsns, brokers: engines.brokers, connection: kafkaConnection(config) });
   const [port = 0] = config.BATON_PORT === 0 ? await freePorts(1) : [config.BATON_PORT];
   const publicUrl = config.BATON_PUBLIC_URL ?? `http://${config.BATON_HOST}:${port}`;
   const processes = await placeProcesses(options, publicUrl);
@@ -56,24 +57,30 @@ export async function startApart(options: ApartOptions & { readonly engines: Eng
 }
 
 /** What is set of the environment; the variables of this process alone do not go on. */
-const OURS_ALONE = new Set(['BATON_PORT', 'DATABASE_URL', 'INSTANCES']);
-const given = (env: Env): Record<string, string> => Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined && !OURS_ALONE.has(entry[0])));
+const OURS_ALONE = new Set(['BATON_PORT', 'DATABASE_URL', 'INSTANCES', 'KAFKA_USERNAME', 'KAFKA_PASSWORD', 'KAFKA_PASSWORD_FILE']);
+const given = (env: Env): Record<string, string> => Object.fromEntries(Object.entries(env).filter((entry): entry is [string, string] => entry[1] !== undefined));
+const handedOn = (env: Env): Record<string, string> => given(Object.fromEntries(Object.entries(env).filter(([name]) => !OURS_ALONE.has(name))));
 
 async function placeProcesses({ config, instances, env = process.env, envOf, witnessOf, engines: { database: { dsns }, brokers } }: ApartOptions & { readonly engines: Engines }, publicUrl: string): Promise<ServiceProcess[]> {
   const home = resolve(config.BATON_HOME);
   // Node keeps compiled code there: what dies is back sooner.
-  const common = { NODE_COMPILE_CACHE: join(home, 'compiled'), ...given(withLoopback(env)), BATON_HOME: home, BATON_HOST: '127.0.0.1', BATON_PUBLIC_URL: publicUrl, ...(brokers === undefined ? {} : { KAFKA_BROKERS: brokers }) };
+  const common = { NODE_COMPILE_CACHE: join(home, 'compiled'), ...handedOn(withLoopback(env)), BATON_HOME: home, BATON_HOST: '127.0.0.1', BATON_PUBLIC_URL: publicUrl, ...(brokers === undefined ? {} : { KAFKA_BROKERS: brokers }) };
   const ports = await freePorts(SERVICES.length * instances);
   return SERVICES.flatMap((service) => {
     const { name } = service;
     const log = openLog(`apart.${name}`, config.BATON_LOG_LEVEL);
-    const own = { DATABASE_URL: dsns[name], ...(service.keepsAudit ? { BATON_AUDIT_DATABASE_URL: dsns.audit } : {}) };
+    const own = { DATABASE_URL: dsns[name], ...(service.keepsAudit ? { BATON_AUDIT_DATABASE_URL: dsns.audit } : {}), ...kafkaLogin(join(home, 'secrets', 'kafka', name), name, env) };
     return Array.from({ length: instances }, (_, instance) => {
       const port = String(ports.pop());
       const env = (): Record<string, string> => ({ ...common, ...own, BATON_PORT: port, ...envOf?.(name, instance) });
       return new ServiceProcess({ name, main: mainOf(service), address: `http://127.0.0.1:${port}`, env, log, ...(witnessOf ? { witness: witnessOf(name, instance) } : {}) });
     });
   });
+}
+
+/** The login of a service on Kafka: its own where its password lies in the home, else that of this process. */
+function kafkaLogin(file: string, service: Schema, { KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_PASSWORD_FILE }: Env): Record<string, string> {
+  return given(existsSync(file) ? { KAFKA_USERNAME: `baton-${service}`, KAFKA_PASSWORD_FILE: file } : { KAFKA_USERNAME, KAFKA_PASSWORD, KAFKA_PASSWORD_FILE });
 }
 
 const mainOf = ({ name }: Service): string => fileURLToPath(import.meta.resolve(`@baton/${name}/main`));
