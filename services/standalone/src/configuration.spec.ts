@@ -1,5 +1,5 @@
 import { ConfigurationError, listenError } from '@baton/service-host';
-import { notices, readStandaloneConfig, unknownVariables } from './configuration.js';
+import { notices, readStandaloneConfig, refuseBrokers, unknownVariables } from './configuration.js';
 
 describe('the configuration of a whole Baton', () => {
   it('names every variable that is wrong at once, the networks of webhooks among them', () => {
@@ -22,6 +22,14 @@ describe('the configuration of a whole Baton', () => {
   it('says which variables do nothing, and is silent about those that are known', () => {
     expect(unknownVariables({ BATON_PROT: '1', BATON_PORT: '1', BATON_CRASH_AT: 'x', BATON_CHECK_EVENTS: '1', BATON_KAFKA_JARS: 'x', OTHER: '1' })).toEqual([expect.stringMatching(/^not known, without effect: BATON_PROT \(/)]);
     expect(unknownVariables({ BATON_HOME: 'x' })).toEqual([]);
+  });
+
+  it.each([
+    ['KafkaJSSASLAuthenticationError', 'SASL', /^KAFKA_USERNAME: Kafka does not let this user in/],
+    ['KafkaJSConnectionClosedError', 'Closed connection', /^KAFKA_BROKERS: .*KAFKA_TLS or KAFKA_USERNAME/],
+    ['KafkaJSConnectionError', 'Connection timeout', /^KAFKA_BROKERS: Kafka cannot be used \(Connection timeout\)$/],
+  ])('names the variable where Kafka does not answer as it should: %s', (name, message, says) => {
+    expect(() => refuseBrokers(Object.assign(new Error(message), { name }))).toThrow(says);
   });
 
   it.each([

@@ -45,7 +45,7 @@ export function databaseError(error: unknown): unknown {
 export function refuseBrokers(error: unknown): never {
   const { name = '', message } = error as Error;
   if (name === 'KafkaJSSASLAuthenticationError') throw new ConfigurationError('KAFKA_USERNAME: Kafka does not let this user in, with this password (KAFKA_PASSWORD_FILE) and this KAFKA_SASL_MECHANISM');
-  throw name.startsWith('KafkaJS') ? new ConfigurationError(`KAFKA_BROKERS: Kafka cannot be used (${message})`) : error;
+  throw name.startsWith('KafkaJS') ? new ConfigurationError(`KAFKA_BROKERS: Kafka cannot be used (${message}${message === 'Closed connection' ? '; do the brokers ask for KAFKA_TLS or KAFKA_USERNAME?' : ''})`) : error;
 }
 
 const OWN: readonly string[] = [...Object.keys(HostConfig.shape), 'BATON_CRASH_AT', 'BATON_CHECK_EVENTS', 'BATON_KAFKA_JARS', 'BATON_WORKERS', 'BATON_AUDIT_DATABASE_URL'].filter((name) => name.startsWith('BATON_'));
