@@ -1,5 +1,6 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, readFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
@@ -18,6 +19,9 @@ export interface Arm {
   readonly point: string;
   readonly times: number;
 }
+
+/** What `BATON_CRASH_AT` says: whichever of these is reached first is died at. */
+export const crashAt = (arms: readonly Arm[]): Record<string, string> => (arms.length === 0 ? {} : { BATON_CRASH_AT: arms.map(({ point, times }) => `${point}:${times}`).join(',') });
 
 /** How a process ended. */
 export interface End {
@@ -54,18 +58,18 @@ export class BatonProcess {
   }
 
   /** Starts it; returns once it is ready, or has ended before that. */
-  static async start(place: Place, arm?: Arm): Promise<BatonProcess> {
+  static async start(place: Place, arms: readonly Arm[] = []): Promise<BatonProcess> {
     const env = {
       PATH: process.env['PATH'] ?? '',
       ...(process.env['TMPDIR'] === undefined ? {} : { TMPDIR: process.env['TMPDIR'] }),
-      // Starting again and again is what takes the time here.
-      NODE_COMPILE_CACHE: join(place.home, '..', 'compiled'),
+      // Where Node keeps it if asked to without a folder. Starting again and again is what takes the time here.
+      NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
       BATON_HOME: place.home,
       BATON_PORT: String(place.port),
       BATON_LOG_LEVEL: 'warn',
       BATON_CHECK_EVENTS: '1',
       ...place.env,
-      ...(arm ? { BATON_CRASH_AT: `${arm.point}:${arm.times}` } : {}),
+      ...crashAt(arms),
     };
     const baton = new BatonProcess(spawn(process.execPath, [MAIN], { env, stdio: ['ignore', 'pipe', 'pipe'] }), place);
     let end: End | undefined;

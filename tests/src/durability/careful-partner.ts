@@ -35,6 +35,8 @@ export class CarefulPartner {
     private readonly notes: { readonly asked: Asked[]; readonly seen: Seen[] },
     /** 0 … 1: how likely an answered request is sent once more, as a proxy might. */
     private readonly repeats: () => boolean,
+    /** Milliseconds after which it gives up. */
+    private readonly patience = PATIENCE_MS,
   ) {}
 
   /** @throws NotGranted */
@@ -43,7 +45,7 @@ export class CarefulPartner {
     let sent = 0;
     let granted: HttpAnswer | undefined;
     try {
-      for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(PAUSE_MS)) {
+      for (const deadline = Date.now() + this.patience; Date.now() < deadline; await sleep(PAUSE_MS)) {
         sent++;
         const answer = await this.send(wish);
         if (!answer) continue;
@@ -64,7 +66,7 @@ export class CarefulPartner {
 
   /** Reads until there is what is looked for. @throws NotGranted */
   async find<Found>(path: string, look: (answer: HttpAnswer) => Found | undefined): Promise<Found> {
-    for (const deadline = Date.now() + PATIENCE_MS; Date.now() < deadline; await sleep(PAUSE_MS)) {
+    for (const deadline = Date.now() + this.patience; Date.now() < deadline; await sleep(PAUSE_MS)) {
       const requestId = randomUUID();
       const answer = await inTime(this.system.get(path, { 'x-request-id': requestId }));
       if (answer?.status !== 200) continue;

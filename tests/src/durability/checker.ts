@@ -7,8 +7,9 @@ import { toldViolations } from './told.js';
 
 /** Judges what a run left behind. @returns nothing where every promise was kept */
 export function check(history: History): Violation[] {
-  return [...keptViolations(history), ...toldViolations(history), ...orderViolations(history), ...auditViolations(history), ...restViolations(history)];
+  return [...keptViolations(history), ...toldViolations(history), ...orderViolations(history), ...auditViolations(history), ...restViolations(history.rest)];
 }
 
-const restViolations = ({ rest }: History): Violation[] =>
+/** Invariant 9, of what is 0 when nothing is left to do. */
+export const restViolations = (rest: History['rest']): Violation[] =>
   Object.entries(rest).flatMap(([gauge, value]) => (value === 0 ? [] : [{ invariant: 9 as const, says: `${gauge} is ${value}` }]));

@@ -1,12 +1,12 @@
 import { setTimeout as sleep } from 'node:timers/promises';
 import { exampleReferral } from '@baton/standalone';
-import { webhookReceiver, type ReceivedWebhook, type WebhookReceiver } from '@baton/testing';
+import type { ReceivedWebhook, WebhookReceiver } from '@baton/testing';
 import { subscriptionOf, type Answer, type PartnerSystem } from '../partner-system.js';
 
 const BACKPORT = 'http://hl7.org/fhir/uv/subscriptions-backport/StructureDefinition';
 
-/** Milliseconds within which everything must have come true: longer than a lane rests whose endpoint was gone when Baton died. */
-const PATIENCE_MS = 100_000;
+/** Milliseconds within which everything must have come true: longer than a Baton needs that dies some sixty times meanwhile, and than what it then had in hand rests. */
+const PATIENCE_MS = 400_000;
 
 /** Asks again until the answer is the one that is wanted, through deaths and restarts. @throws naming the last answer, once patience is over */
 export async function insist(what: string, ask: () => Promise<Answer>, wanted: (answer: Answer) => boolean): Promise<Answer> {
@@ -37,11 +37,6 @@ export function typeOf(webhook: ReceivedWebhook): string {
   return entry[0]!.resource.parameter.find(({ name }) => name === 'type')!.valueCode!;
 }
 
-export interface Subscribed {
-  readonly id: string;
-  readonly receiver: WebhookReceiver;
-}
-
 export interface Wanted {
   readonly topic?: string;
   /** Seconds between signs of life. */
@@ -49,16 +44,15 @@ export interface Wanted {
   readonly end?: Date;
 }
 
-/** Subscribes under a key, and waits until the handshake is settled. */
-export async function subscribe(system: PartnerSystem, key: string, { topic = 'referral', heartbeat, end }: Wanted = {}): Promise<Subscribed> {
-  const receiver = await webhookReceiver();
+/** Subscribes a receiver under a key, and waits until the handshake is settled. @returns the id of the subscription */
+export async function subscribe(system: PartnerSystem, receiver: WebhookReceiver, key: string, { topic = 'referral', heartbeat, end }: Wanted = {}): Promise<string> {
   const usual = subscriptionOf(topic, receiver.url, 'id-only') as { channel: object };
   const beat = heartbeat === undefined ? {} : { extension: [{ url: `${BACKPORT}/backport-heartbeat-period`, valueUnsignedInt: heartbeat }] };
   const body = { ...usual, channel: { ...usual.channel, ...beat }, ...(end ? { end: end.toISOString() } : {}) };
   const made = await insist('subscribe', () => system.post('Subscription', body, { 'idempotency-key': key }), is(201));
   const id = made.body.id as string;
   await insist('become active', () => system.get(`Subscription/${id}`), ({ body: now }) => ['active', 'off'].includes(now?.status as string));
-  return { id, receiver };
+  return id;
 }
 
 /** Refers a young person to Safe Zones under a key. @returns ids of Patient and ServiceRequest */
@@ -67,6 +61,23 @@ export async function refer(system: PartnerSystem, key: string, index: number): 
   const { body } = await insist('refer', () => system.post('', bundle, { 'idempotency-key': key }), is(200));
   const [patient, , request] = body.entry.map(({ resource }: { resource: { id: string } }) => resource.id) as [string, string, string];
   return { patient, request };
+}
+
+/** An event as a partner's own list of deliveries has it. */
+export interface Delivery {
+  readonly id: string;
+  readonly kind: string;
+  /** CloudEvents type. */
+  readonly event: string;
+  readonly focus?: string;
+  readonly state: string;
+}
+
+/** Waits until a subscription's list of deliveries is as wanted. @returns it, newest first */
+export async function deliveries(system: PartnerSystem, subscription: string, what: string, wanted: (deliveries: readonly Delivery[]) => boolean): Promise<Delivery[]> {
+  const list = `/api/notifications/v1/deliveries?subscription=${subscription}&limit=200`;
+  const { body } = await insist(what, () => system.get(list), ({ status, body: now }) => status === 200 && wanted(now.deliveries as Delivery[]));
+  return body.deliveries as Delivery[];
 }
 
 /** Waits for a webhook, however long Baton is away. */

@@ -1,9 +1,8 @@
-import { fileURLToPath } from 'node:url';
 import type { Arm, End } from './baton-process.js';
-import { ERRANDS } from './errands.js';
+import { ErrandHome } from './errand-home.js';
 import { sentence } from './invariants.js';
 import type { ErrandName, Scene } from './points.js';
-import type { Stage } from './stage.js';
+import type { OpenStage } from './stage.js';
 import { Trial } from './trial.js';
 
 /** What came of one kill. */
@@ -18,19 +17,14 @@ export interface Round {
   readonly broken: readonly string[];
 }
 
-const PATHWAYS = fileURLToPath(new URL('../../../contracts/pathways', import.meta.url));
 /** Judging takes longer with each person on a home. */
 const PERSONS_PER_HOME = 150;
 
 const diedAt = (point: string, end: End | undefined): boolean => end?.signal === 'SIGKILL' && end.reached.length === 1 && end.reached[0] === point;
 
-/** Makes a stage with an empty home; nothing is started. @param env settings beside the usual ones */
-export type OpenStage = (env?: Readonly<Record<string, string>>) => Promise<Stage>;
-
 /** Kills one after the other; homes are shared where that changes nothing, and kept where something is broken. */
 export class Rounds {
   private trial: Trial | undefined;
-  private runs = 0;
 
   constructor(private readonly open: OpenStage) {}
 
@@ -72,17 +66,13 @@ export class Rounds {
   }
 
   private async errand(name: ErrandName, arm: Arm): Promise<Round> {
-    const stage = await this.open({ BATON_PATHWAY: PATHWAYS });
-    await stage.start();
-    await stage.start(arm);
-    const done = ERRANDS[name]({ system: (partner) => stage.system(partner), run: ++this.runs, home: stage.home }).then(
-      () => [],
-      (error: Error) => [`${name}: ${error.message}`],
-    );
-    const reached = diedAt(arm.point, await stage.death());
-    await stage.start();
-    const broken = await done;
-    await stage.close({ keep: broken.length > 0 });
+    const home = await ErrandHome.open(this.open);
+    await home.stage.start(arm);
+    const done = home.run([name]);
+    const reached = diedAt(arm.point, await home.stage.death());
+    await home.stage.start();
+    const broken = [...(await done), ...(await home.verdict())];
+    await home.close({ keep: broken.length > 0 });
     return { ...arm, reached, broken };
   }
 

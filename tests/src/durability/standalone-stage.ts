@@ -12,7 +12,7 @@ const DIES_WITHIN_MS = 30_000;
 export class StandaloneStage implements Stage {
   readonly readsAtMost = 1;
   private baton: BatonProcess | undefined;
-  private starts = 0;
+  private compiled = false;
 
   private constructor(
     readonly folder: string,
@@ -39,14 +39,15 @@ export class StandaloneStage implements Stage {
     return new PartnerSystem({ home: this.place.home, address: this.address, fhirBase: `${this.address}/fhir/R4` }, partner);
   }
 
-  async start(arm?: Arm): Promise<void> {
-    // The first orderly end keeps the compiled code for the starts to come.
-    await (this.starts++ === 1 ? this.baton?.stop() : this.baton?.kill());
-    this.baton = await BatonProcess.start(this.place, arm);
+  async start(...arms: readonly Arm[]): Promise<void> {
+    // An orderly end keeps the compiled code for the starts to come.
+    if (this.baton && !this.compiled) this.compiled = (await this.baton.stop()).code === 0;
+    else await this.baton?.kill();
+    this.baton = await BatonProcess.start(this.place, arms);
   }
 
-  death(): Promise<End | undefined> {
-    return this.baton!.endWithin(DIES_WITHIN_MS);
+  death(within = DIES_WITHIN_MS): Promise<End | undefined> {
+    return this.baton!.endWithin(within);
   }
 
   stop(): Promise<End> {

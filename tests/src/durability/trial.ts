@@ -1,4 +1,3 @@
-import { setTimeout as sleep } from 'node:timers/promises';
 import { eventually } from '@baton/testing';
 import type { Arm, End } from './baton-process.js';
 import { CarefulPartner } from './careful-partner.js';
@@ -7,14 +6,20 @@ import type { Asked, History, Seen } from './history.js';
 import type { Violation } from './invariants.js';
 import { Load } from './load.js';
 import { auditOf } from './observe-audit.js';
-import { astray } from './observe-projections.js';
-import { gaugesAtRest, listedFor, shownTo, subscriberOf } from './observe.js';
+import { listedFor, shownTo, subscriberOf } from './observe.js';
 import { RecordingReceiver } from './receivers.js';
+import { restOf, untilAtRest } from './rest.js';
 import type { Stage } from './stage.js';
 import { SUBSCRIPTIONS, type Partners } from './walk.js';
 
 const RESTS_WITHIN_MS = 45_000;
-const QUIET_LOOKS = 3;
+
+export interface TrialOptions {
+  /** 0 … 1, asked for at each answer: how often partners repeat what was answered. */
+  readonly chance?: () => number;
+  /** Milliseconds after which partners give up what does not succeed. */
+  readonly patience?: number;
+}
 
 /** Partners that use a Baton under load while it is killed again and again, and what they wrote down. */
 export class Trial {
@@ -29,13 +34,10 @@ export class Trial {
     this.load = new Load(partners);
   }
 
-  /**
-   * Everybody subscribed to a Baton that was started on a stage.
-   * @param chance 0 … 1, asked for at each answer: how often partners repeat what was answered
-   */
-  static async open(stage: Stage, chance: () => number = Math.random): Promise<Trial> {
+  /** Everybody subscribed to a Baton that was started on a stage. */
+  static async open(stage: Stage, { chance = Math.random, patience }: TrialOptions = {}): Promise<Trial> {
     const notes = { asked: [], seen: [] };
-    const partner = (id: string) => new CarefulPartner(stage.system(id), notes, () => chance() < 0.1);
+    const partner = (id: string) => new CarefulPartner(stage.system(id), notes, () => chance() < 0.1, patience);
     const trial = new Trial(stage, { referrer: partner('rapid-response'), receiver: partner('safe-zones') }, notes);
     await stage.start();
     await trial.subscribe();
@@ -71,11 +73,7 @@ export class Trial {
    */
   async comeToRest(within = RESTS_WITHIN_MS): Promise<void> {
     await this.load.finish();
-    let quiet = 0;
-    for (const deadline = Date.now() + within; quiet < QUIET_LOOKS && Date.now() < deadline; await sleep(100)) {
-      const gauges = gaugesAtRest(await this.stage.metrics());
-      quiet = Object.values(gauges).every((value) => value === 0) && this.receivers.every((one) => one.numbers.size >= this.leastFor(one.name)) ? quiet + 1 : 0;
-    }
+    await untilAtRest(this.stage, within, () => this.receivers.every((one) => one.numbers.size >= this.leastFor(one.name)));
   }
 
   /** Lets Baton come to rest, and judges everything since the home was new. @param within milliseconds for all that waits */
@@ -115,7 +113,7 @@ export class Trial {
       subscribers,
       listed,
       arrived: this.receivers.flatMap((one) => one.arrived()),
-      rest: { ...gaugesAtRest(await this.stage.metrics()), ...(await astray(this.stage.system('operator'))) },
+      rest: await restOf(this.stage),
     };
   }
 
