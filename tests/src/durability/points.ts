@@ -87,18 +87,12 @@ export const EXEMPT: Readonly<Record<string, string>> = {
 /** The points at which a run kills. */
 export const killedOver = (over: 'log' | 'kafka'): ReadonlyMap<string, Kill> => new Map([...KILLED_AT].filter(([, kill]) => kill.over === over || kill.over === 'both'));
 
-/** What runs with every test: points all along the path, killed at back to back on one home, so that each recovery happens under load. */
-export const COMPACT: readonly Arm[] = [
-  { point: 'http.authenticated', times: 25 },
-  { point: 'write.before-statement', times: 8 },
-  { point: 'write.statement-done', times: 10 },
-  { point: 'tx.before-commit', times: 25 },
-  { point: 'tx.committed', times: 30 },
-  { point: 'relay.sent', times: 4 },
-  { point: 'relay.acknowledged', times: 5 },
-  { point: 'consumer.inbox-written', times: 5 },
-  { point: 'consumer.committed', times: 6 },
-  { point: 'consumer.offset-stored', times: 5 },
-  { point: 'delivery.request-sent', times: 3 },
-  { point: 'delivery.answer-read', times: 4 },
+/** Every point of some scenes, each to be died at once: late enough for something to be under way, soon enough for the next. */
+export const eachOnce = (...scenes: readonly Scene[]): Arm[] =>
+  [...killedOver('log')].filter(([, { scene }]) => scenes.includes(scene)).map(([point, { upTo }]) => ({ point, times: Math.ceil(upTo / 4) }));
+
+/** A choice all along the path, where nothing else is asked for. */
+export const COMPACT: readonly string[] = [
+  ...['http.authenticated', 'write.before-statement', 'write.statement-done', 'tx.before-commit', 'tx.committed', 'relay.sent', 'relay.acknowledged'],
+  ...['consumer.inbox-written', 'consumer.committed', 'consumer.offset-stored', 'delivery.request-sent', 'delivery.answer-read'],
 ];

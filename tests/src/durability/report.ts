@@ -47,7 +47,7 @@ export function markdown(rounds: readonly Round[], at: Date): string {
     'Written by `npm run durability -- --long`: the real process (`services/standalone`, embedded engines) is killed by SIGKILL at every crash',
     'point that it reaches (those of Kafka are in resilience.md), started again, left to come to rest, and judged by what partners were answered, what the public API shows, and what',
     'webhook receivers wrote down. `tests/src/durability/checker.ts` judges, and is itself tested by histories that were spoilt on purpose.',
-    'A compact run is part of `npm test`. Tried on a Baton broken on purpose (commits that do not wait for the disk, positions stored before their',
+    'CI kills at each point once (`durability.slow.ts`). Tried on a Baton broken on purpose (commits that do not wait for the disk, positions stored before their',
     'effects, Idempotency-Keys forgotten), the same runs named what was lost or doubled.',
     '',
     `Commit ${commit()}, ${at.toISOString().slice(0, 10)}, on ${machine()}.`,

@@ -8,7 +8,7 @@ import { Rounds, type Round } from './rounds.js';
 import { StandaloneStage } from './standalone-stage.js';
 
 /**
- * `npm run durability`: kills a Baton at the points that `npm test` kills at too, but one by one, each judged by itself.
+ * `npm run durability`: kills a Baton at a choice of points, one by one, each kill judged by itself.
  * `-- --long [--times 3]` at every point of the code, several times, and writes docs/durability.md; `-- --points a,b` at those alone.
  */
 if (wantsHelp(process.argv)) {
@@ -18,7 +18,7 @@ if (wantsHelp(process.argv)) {
 const { values } = parseArgs({ options: { long: { type: 'boolean', default: false }, times: { type: 'string' }, points: { type: 'string' } } });
 const times = Number(values.times ?? (values.long ? 3 : 1));
 const points = killedOver('log');
-const wanted = values.points?.split(',') ?? (values.long ? [...points.keys(), 'PostgreSQL'] : [...COMPACT.map(({ point }) => point), 'PostgreSQL']);
+const wanted = values.points?.split(',') ?? (values.long ? [...points.keys(), 'PostgreSQL'] : [...COMPACT, 'PostgreSQL']);
 const unknown = wanted.filter((point) => point !== 'PostgreSQL' && !points.has(point));
 if (unknown.length > 0 || !Number.isInteger(times) || times < 1) {
   process.stderr.write(unknown.length > 0 ? `No run kills at ${unknown.join(', ')}; see tests/src/durability/points.ts.\n` : '--times is a whole number from 1.\n');

@@ -23,7 +23,7 @@ describe('the README', () => {
     expect(rows).toHaveLength(6);
     const missing: string[] = [];
     for (const row of rows) {
-      const named = [...row.matchAll(/`([^`]+\.spec\.ts)`: ((?:"[^"]+"(?:; )?)+)/g)];
+      const named = [...row.matchAll(/`([^`]+\.(?:spec|slow)\.ts)`(?: \([^)]*\))?: ((?:"[^"]+"(?:; )?)+)/g)];
       if (named.length === 0) missing.push(row.slice(0, 40));
       for (const [, file = '', sentences = ''] of named) {
         const spec = await readFile(`${ROOT}${file}`, 'utf8').catch(() => '');
