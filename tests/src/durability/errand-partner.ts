@@ -41,15 +41,19 @@ export interface Wanted {
   readonly topic?: string;
   /** Seconds between signs of life. */
   readonly heartbeat?: number;
-  readonly end?: Date;
+  /** Seconds after it was asked for. */
+  readonly end?: number;
 }
 
 /** Subscribes a receiver under a key, and waits until the handshake is settled. @returns the id of the subscription */
 export async function subscribe(system: PartnerSystem, receiver: WebhookReceiver, key: string, { topic = 'referral', heartbeat, end }: Wanted = {}): Promise<string> {
   const usual = subscriptionOf(topic, receiver.url, 'id-only') as { channel: object };
   const beat = heartbeat === undefined ? {} : { extension: [{ url: `${BACKPORT}/backport-heartbeat-period`, valueUnsignedInt: heartbeat }] };
-  const body = { ...usual, channel: { ...usual.channel, ...beat }, ...(end ? { end: end.toISOString() } : {}) };
-  const made = await insist('subscribe', () => system.post('Subscription', body, { 'idempotency-key': key }), is(201));
+  const body = { ...usual, channel: { ...usual.channel, ...beat } };
+  // An end that is past is refused: asked again, it is another subscription.
+  const ask = (): Promise<Answer> =>
+    end === undefined ? system.post('Subscription', body, { 'idempotency-key': key }) : system.post('Subscription', { ...body, end: new Date(Date.now() + 1_000 * end).toISOString() });
+  const made = await insist('subscribe', ask, is(201));
   const id = made.body.id as string;
   await insist('become active', () => system.get(`Subscription/${id}`), ({ body: now }) => ['active', 'off'].includes(now?.status as string));
   return id;

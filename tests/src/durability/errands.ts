@@ -71,7 +71,7 @@ const heartbeat: Errand = async ({ system, receiver: open, run }) => {
 /** A subscription is off once its time is over. */
 const ending: Errand = async ({ system, receiver, run }) => {
   const referrer = system('rapid-response');
-  const id = await subscribe(referrer, await receiver(), `end-${run}`, { end: new Date(Date.now() + 2_000) });
+  const id = await subscribe(referrer, await receiver(), `end-${run}`, { end: 2 });
   const { body } = await insist('end', () => referrer.get(`Subscription/${id}`), ({ body: now }) => now?.status === 'off');
   expectThat(body.meta.versionId === '3' || body.meta.versionId === '2', `it ended as version ${body.meta.versionId}`);
 };
