@@ -20,7 +20,7 @@ export class ApartProcess implements Witness {
     readonly name: string,
     readonly instance: number,
     private readonly folder: string,
-    private readonly onReached: () => void,
+    private readonly onReached: (point: string) => void,
     private readonly onEnd: (end: End) => void,
   ) {}
 
@@ -39,7 +39,7 @@ export class ApartProcess implements Witness {
   said(more: Buffer): void {
     appendFileSync(join(this.folder, `${this.name}-${this.instance + 1}.log`), more);
     this.words += more.toString('utf8');
-    if (this.reached.length > 0) this.onReached();
+    this.reached.forEach(this.onReached);
   }
 
   ended({ code, signal }: { readonly code: number | null; readonly signal: NodeJS.Signals | null }): void {

@@ -8,7 +8,8 @@ import type { Schema } from '@baton/postgres';
 import { HostConfig, readConfig } from '@baton/service-host';
 import { withLoopback } from '@baton/standalone';
 import { eventually, freePort } from '@baton/testing';
-import { killPostgresOf, type Arm, type End } from '../durability/baton-process.js';
+import { crashAt, killPostgresOf, type Arm, type End } from '../durability/baton-process.js';
+import type { Ends } from '../durability/once.js';
 import type { Stage } from '../durability/stage.js';
 import { PartnerSystem } from '../partner-system.js';
 import { metricsOf } from '../placed.js';
@@ -32,6 +33,8 @@ export interface BrokerFront {
 const INSTANCES = 2;
 /** What one of two holds for itself (a lease, a partition) is not in reach of the other: after so long they change places. */
 const CHANGES_PLACES_AFTER_MS = 6_000;
+/** With more points than these nothing lives long enough to come to the later ones. */
+const ARMED_AT_ONCE = 9;
 const DIES_WITHIN_MS = 60_000;
 const READY_WITHIN_MS = 90_000;
 
@@ -45,9 +48,12 @@ export class ApartStage implements Stage {
   readonly processes: ApartProcess[] = [];
   private apart: Apart | undefined;
   private engines: Engines | undefined;
-  private arm: Arm | undefined;
+  /** Points that nobody has died at yet. */
+  private arms: readonly Arm[] = [];
   /** Which of the two of each service is armed; the other one the next time. */
   private turn = 0;
+  /** Both of each service are armed, as they are started. */
+  private everybody = false;
   private deaths: End[] = [];
 
   private constructor(
@@ -95,26 +101,38 @@ export class ApartStage implements Stage {
   }
 
   /** Arms one process of each service, by killing what runs in its place; or kills those that are armed. */
-  async start(arm?: Arm): Promise<void> {
-    if (!this.apart) await this.begin();
-    this.arm = arm;
-    this.deaths = [];
-    if (arm) this.turn = 1 - this.turn;
-    await this.endAll(this.processes.filter((each) => each.armed || (arm && each.instance === this.turn)), 'SIGKILL');
+  async start(...arms: readonly Arm[]): Promise<void> {
+    await this.arm(arms);
     await eventually(() => this.deaths.length > 0 || this.isReady(), { within: READY_WITHIN_MS, every: 50 });
-    if (this.deaths.length > 0) await this.untilReady();
+    if (this.deaths.length > 0 && !this.everybody) await this.untilReady();
   }
 
-  async death(): Promise<End | undefined> {
+  async death(within = DIES_WITHIN_MS): Promise<End | undefined> {
     const changeAt = Date.now() + CHANGES_PLACES_AFTER_MS;
     let changed = false;
-    for (const deadline = Date.now() + DIES_WITHIN_MS; this.deaths.length === 0; await sleep(20)) {
+    for (const deadline = Date.now() + within; this.deaths.length === 0; await sleep(20)) {
       if (Date.now() > deadline) return undefined;
       if (changed || Date.now() < changeAt) continue;
       changed = true;
-      this.processes.filter(({ armed }) => !armed).forEach((each) => each.signal('SIGTERM'));
+      this.changePlaces();
     }
     return this.deaths[0];
+  }
+
+  /**
+   * Arms every process with the first of these points, and whatever comes in its place with the first of those that are left, until somebody has died
+   * at each or the time is over. Then nobody is armed. @param within milliseconds @returns how they died, by point
+   */
+  async dieAtEach(arms: readonly Arm[], within: number): Promise<Ends> {
+    this.everybody = true;
+    await this.start(...arms);
+    this.changePlaces();
+    const ends = (): Map<string, End> => new Map(this.deaths.map((end) => [end.reached[0]!, end]));
+    for (const deadline = Date.now() + within; ends().size < arms.length && Date.now() < deadline; ) await sleep(20);
+    const died = ends();
+    this.everybody = false;
+    await this.start();
+    return died;
   }
 
   async stop(): Promise<End> {
@@ -158,22 +176,36 @@ export class ApartStage implements Stage {
     const placeOf = (service: Schema, instance: number): ApartProcess => {
       const known = this.processes.find((each) => each.name === service && each.instance === instance);
       if (known) return known;
-      const made = new ApartProcess(service, instance, this.folder, () => this.disarm(), (end) => this.heardOf(end));
+      const made = new ApartProcess(service, instance, this.folder, (point) => this.reached(point), (end) => this.heardOf(end));
       this.processes.push(made);
       return made;
     };
     const envOf = (service: Schema, instance: number): Record<string, string> => {
       const place = placeOf(service, instance);
-      place.armed = this.arm !== undefined && instance === this.turn;
-      return place.armed ? { BATON_CRASH_AT: `${this.arm!.point}:${this.arm!.times}` } : {};
+      place.armed = this.arms.length > 0 && (this.everybody || instance === this.turn);
+      return place.armed ? crashAt(this.arms.slice(0, ARMED_AT_ONCE)) : {};
     };
     this.apart = await startApart({ config, engines: this.engines, instances: INSTANCES, env: this.env, envOf, witnessOf: placeOf });
     for (const [place, each] of this.apart.processes.entries()) placeOf(each.name as Schema, place % INSTANCES).runsAs(each);
   }
 
-  /** One has reached the point: nobody else shall, and what was armed besides is killed too. */
-  private disarm(): void {
-    this.arm = undefined;
+  private async arm(arms: readonly Arm[]): Promise<void> {
+    if (!this.apart) await this.begin();
+    this.arms = arms;
+    this.deaths = [];
+    if (arms.length > 0) this.turn = 1 - this.turn;
+    await this.endAll(this.processes.filter((each) => each.armed || (arms.length > 0 && each.instance === this.turn)), 'SIGKILL');
+  }
+
+  /** Those that are not armed are asked to stop: what they held goes to the armed ones. */
+  private changePlaces(): void {
+    this.processes.filter(({ armed }) => !armed).forEach((each) => each.signal('SIGTERM'));
+  }
+
+  /** One has come to a point: nobody else shall. After the last one what is still armed is killed too. */
+  private reached(point: string): void {
+    this.arms = this.arms.filter((arm) => arm.point !== point);
+    if (this.arms.length > 0) return;
     for (const each of this.processes) if (each.armed) each.signal('SIGKILL');
   }
 

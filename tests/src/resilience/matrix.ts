@@ -29,3 +29,10 @@ export function killsAt(point: string, turns: number): Planned[] {
   const upTo = Math.ceil(kill.upTo / SHARE);
   return Array.from({ length: turns }, (_, turn) => ({ point, scene: kill.scene, times: Math.min(upTo, 1 + Math.floor(((turn + 0.5) / turns) * upTo)) }));
 }
+
+/** Every point that services apart come to under load, each to be died at once: the compact choice first. */
+export const onTheWay = (): Arm[] => {
+  const chosen = new Set(COMPACT_APART.map(({ point }) => point));
+  const others = [...killedOver('kafka').keys()].filter((point) => !chosen.has(point)).flatMap((point) => killsAt(point, 1));
+  return [...COMPACT_APART, ...others.filter(({ scene }) => scene === 'walk')];
+};
