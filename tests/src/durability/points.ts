@@ -43,6 +43,7 @@ export const KILLED_AT: ReadonlyMap<string, Kill> = new Map([
   ...kills('both', 'walk', 2, 'egress.before-connect', 'delivery.worker-beat', 'handshake.leased', 'heartbeat.leased', 'consent.services-compared'),
   ...kills('both', 'start', 3, 'migration.locked', 'migration.done', 'start.migrated', 'lease.taken'),
   ...kills('both', 'start', 1, 'audit.partitions-made'),
+  ...kills('kafka', 'start', 1, 'kafka.assigned'),
   ...kills('log', 'start', 3, 'consumer.alive', 'consumer.partitions-claimed'),
   ...kills('log', 'start', 1, 'start.admin-dsn-written', 'bootstrap.before-commit', 'bootstrap.committed', 'postgres.database-made'),
   ...kills('log', 'first-start', 1, 'postgres.initialised', 'postgres.data-placed', 'keys.file-made', 'directory.pathway-published', 'directory.pathway-version-stored', 'directory.pathway-versions-chained'),
