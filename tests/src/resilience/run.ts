@@ -7,14 +7,16 @@ import { Rounds, type Round } from '../durability/rounds.js';
 import { ApartStage } from './apart-stage.js';
 import { FAULTS } from './faults.js';
 import { COMPACT_APART, killsAt } from './matrix.js';
-import { markdown, type Befallen } from './report.js';
+import { markdown, type Befallen, type InOneGo } from './report.js';
+import { killedTogether } from './together.js';
 
-const USAGE = `Usage: npm run resilience -- [--long] [--times n] [--points a,b] [--faults [name …]] [--write]
-  --long    at every point that services apart reach, four times, and every fault; writes docs/resilience.md
-  --times   how often at each point
-  --points  at these alone; tests/src/durability/points.ts names them
-  --write   writes docs/resilience.md after a choice, too, with every fault unless --faults names some
-  --faults  what happens besides crashes, and no crash: ${FAULTS.map(({ name }) => name).join(', ')}
+const USAGE = `Usage: npm run resilience -- [--long] [--times n] [--together n] [--points a,b] [--faults [name …]] [--write]
+  --long      at every point that services apart reach, then five homes whose services are killed back to back, and every fault; writes docs/resilience.md
+  --times     how often at each point
+  --together  so many homes whose services are killed back to back, each judged once
+  --points    at these alone; tests/src/durability/points.ts names them
+  --write     writes docs/resilience.md after a choice, too, with every fault unless --faults names some
+  --faults    what happens besides crashes, and no crash: ${FAULTS.map(({ name }) => name).join(', ')}
 `;
 
 /** `npm run resilience`: kills services that run apart on Kafka, at a choice of crash points, each kill judged by itself. */
@@ -24,15 +26,16 @@ if (wantsHelp(process.argv)) {
 }
 const { values, positionals } = parseArgs({
   allowPositionals: true,
-  options: { long: { type: 'boolean', default: false }, times: { type: 'string' }, points: { type: 'string' }, faults: { type: 'boolean', default: false }, write: { type: 'boolean', default: false } },
+  options: { long: { type: 'boolean', default: false }, times: { type: 'string' }, together: { type: 'string' }, points: { type: 'string' }, faults: { type: 'boolean', default: false }, write: { type: 'boolean', default: false } },
 });
-const times = Number(values.times ?? (values.long ? 4 : 1));
+const times = Number(values.times ?? 1);
+const homes = Number(values.together ?? (values.long && !values.faults && values.points === undefined ? 5 : 0));
 const everyPoint = values.long ? [...killedOver('kafka').keys()] : COMPACT_APART.map(({ point }) => point);
-const points = values.faults && !values.write ? [] : (values.points?.split(',') ?? everyPoint);
+const points = (values.faults || (values.together !== undefined && !values.long)) && !values.write && values.points === undefined ? [] : (values.points?.split(',') ?? everyPoint);
 const faults = values.faults || (values.long && values.points === undefined) || values.write ? FAULTS.filter(({ name }) => positionals.length === 0 || positionals.includes(name)) : [];
 const unknown = [...points.filter((point) => killsAt(point, 1).length === 0), ...positionals.filter((name) => !faults.some((fault) => fault.name === name))];
-if (unknown.length > 0 || !Number.isInteger(times) || times < 1) {
-  process.stderr.write(unknown.length > 0 ? `Not known here: ${unknown.join(', ')}\n${USAGE}` : '--times is a whole number from 1.\n');
+if (unknown.length > 0 || !Number.isInteger(times) || times < 1 || !Number.isInteger(homes) || homes < 0) {
+  process.stderr.write(unknown.length > 0 ? `Not known here: ${unknown.join(', ')}\n${USAGE}` : '--times is a whole number from 1, --together one from 0.\n');
   process.exit(1);
 }
 
@@ -55,6 +58,16 @@ for (const { scene, point, times: passing } of points.flatMap((each) => killsAt(
 }
 await rounds.close();
 
+const together: InOneGo[] = [];
+for (let home = 1; home <= homes; home++) {
+  const one = await killedTogether().then(
+    ({ ends, history, broken }): InOneGo => ({ points: [...ends.keys()], asked: history.asked.length, told: history.listed.length, broken }),
+    (error: Error): InOneGo => ({ points: [], asked: 0, told: 0, broken: [error.stack ?? error.message] }),
+  );
+  together.push(one);
+  say(`home ${home}: ${one.points.length} killed back to back, ${kept(one.broken)}`);
+}
+
 const befallen: Befallen[] = [];
 for (const fault of faults) {
   const outcome = await fault.run({ long: values.long }).catch((error: Error) => ({ figures: [], broken: [error.stack ?? error.message] }));
@@ -63,9 +76,9 @@ for (const fault of faults) {
 }
 
 if (values.write || (values.long && !values.faults && values.points === undefined)) {
-  writeFileSync(fileURLToPath(new URL('../../../docs/resilience.md', import.meta.url)), markdown({ killed, befallen }, new Date(), process.argv.slice(2)));
+  writeFileSync(fileURLToPath(new URL('../../../docs/resilience.md', import.meta.url)), markdown({ killed, together, befallen }, new Date(), process.argv.slice(2)));
   say('written: docs/resilience.md');
 }
-const wrong = killed.filter(({ reached, broken }) => !reached || broken.length > 0).length + befallen.filter(({ broken }) => broken.length > 0).length;
-say(wrong === 0 ? `${killed.length} kills and ${befallen.length} faults, nothing lost, nothing doubled, in order.` : `${wrong} of ${killed.length + befallen.length} rounds were not as they should be.`);
+const wrong = killed.filter(({ reached, broken }) => !reached || broken.length > 0).length + [...together, ...befallen].filter(({ broken }) => broken.length > 0).length;
+say(wrong === 0 ? `${killed.length + together.flatMap(({ points: at }) => at).length} kills and ${befallen.length} faults, nothing lost, nothing doubled, in order.` : `${wrong} of ${killed.length + together.length + befallen.length} rounds were not as they should be.`);
 process.exit(wrong === 0 ? 0 : 1);
