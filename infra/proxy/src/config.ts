@@ -42,8 +42,9 @@ function isOrigin(address: string): boolean {
 }
 
 /** What the proxy reads from the environment. */
-const ProxyConfig = HostConfig.pick({ BATON_HOST: true, BATON_PORT: true, BATON_LOG_LEVEL: true })
-  .extend({ BATON_ROUTES: routes, BATON_UPSTREAMS: upstreams })
+const { BATON_HOST, BATON_PORT, BATON_LOG_LEVEL } = HostConfig.shape;
+const ProxyConfig = z
+  .object({ BATON_HOST, BATON_PORT, BATON_LOG_LEVEL, BATON_ROUTES: routes, BATON_UPSTREAMS: upstreams })
   .superRefine(({ BATON_ROUTES, BATON_UPSTREAMS }, context) => {
     const lacking = groupsLacking(BATON_ROUTES.routes, BATON_ROUTES.otherwise, BATON_UPSTREAMS);
     if (lacking.length > 0) context.addIssue({ code: 'custom', path: ['BATON_UPSTREAMS'], message: `must name instances of ${lacking.join(', ')}, to which BATON_ROUTES leads` });

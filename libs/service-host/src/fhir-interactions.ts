@@ -1,4 +1,5 @@
 import { permits, requirePermission, type Interaction } from '@baton/access';
+import { resourceType } from '@baton/contracts';
 import { parseSearch, validateOrRefuse, type Resource, type SearchQuery } from '@baton/fhir';
 import {
   aloneOnce,
@@ -143,7 +144,7 @@ export class FhirInteractions {
 
   /** @param condition search parameters, e.g. `identifier=…|…` */
   async conditionalUpdate(caller: Caller, condition: string, body: unknown, { ifMatch, idempotency }: WriteOptions): Promise<FhirAnswer> {
-    if (!this.rules.update) throw notOffered(this.rules.type, 'update');
+    if (!this.rules.update || !this.writtenByPartners) throw notOffered(this.rules.type, 'update');
     for (const interaction of ['search', 'update', 'create'] as const) this.require(caller, interaction);
     const resource = this.valid(body);
     return this.answer(await this.carryOut(caller, idempotency, (tx) => conditionalUpdate(this.rules, tx, caller, { resource, ifMatch }, condition, this.host.fhirBase())));
@@ -157,7 +158,7 @@ export class FhirInteractions {
 
   /** @param condition search parameters */
   async conditionalPatch(caller: Caller, condition: string, operations: unknown, { ifMatch, idempotency }: WriteOptions): Promise<FhirAnswer> {
-    if (!this.rules.update) throw notOffered(this.rules.type, 'patch');
+    if (!this.rules.update || !this.writtenByPartners) throw notOffered(this.rules.type, 'patch');
     for (const interaction of ['search', 'patch'] as const) this.require(caller, interaction);
     return this.answer(await this.carryOut(caller, idempotency, (tx) => conditionalPatch(this.rules, tx, caller, { operations, ifMatch }, condition, this.host.fhirBase())));
   }
@@ -170,7 +171,7 @@ export class FhirInteractions {
 
   /** @param condition search parameters */
   async conditionalRemove(caller: Caller, condition: string, { ifMatch, idempotency }: WriteOptions): Promise<FhirAnswer> {
-    if (!this.rules.remove) throw notOffered(this.rules.type, 'delete');
+    if (!this.rules.remove || !this.writtenByPartners) throw notOffered(this.rules.type, 'delete');
     for (const interaction of ['search', 'delete'] as const) this.require(caller, interaction);
     return this.answer(await this.carryOut(caller, idempotency, (tx) => conditionalRemove(this.rules, tx, caller, { ifMatch }, condition, this.host.fhirBase())));
   }
@@ -187,6 +188,11 @@ export class FhirInteractions {
   /** Carries out one write by itself: one transaction, under the service's own role. */
   protected carryOut(caller: Caller, idempotency: IdempotencyClaim | undefined, command: (tx: Tx) => Promise<Change<ResourceAnswer>>): Promise<ResourceAnswer> {
     return aloneOnce(this.host.database, this.rules.schema, caller, idempotency, command);
+  }
+
+  /** What comes from a pathway file is Baton's to write: no condition leads there. */
+  private get writtenByPartners(): boolean {
+    return resourceType(this.rules.type)?.written === 'partner';
   }
 
   private require(caller: Caller, interaction: Interaction): void {

@@ -47,11 +47,11 @@ describe('what never becomes a proper request is answered with an OperationOutco
 
 describe('what HTTP itself asks for', () => {
   it.each([
-    ['DELETE', 'ServiceRequest', 'GET, HEAD, POST'],
+    ['DELETE', 'ServiceRequest', 'GET, HEAD, POST, PUT, PATCH'],
     ['DELETE', 'ServiceRequest/x', 'GET, HEAD, PUT, PATCH'],
-    ['PUT', 'Patient', 'GET, HEAD, POST'],
     ['POST', 'Patient/x', 'GET, HEAD, PUT, PATCH, DELETE'],
-    ['POST', 'Task', 'GET, HEAD'],
+    ['POST', 'Task', 'GET, HEAD, PUT, PATCH'],
+    ['PUT', 'HealthcareService', 'GET, HEAD'],
     ['PUT', 'Patient/x/_history/1', 'GET, HEAD'],
     ['DELETE', 'Organization', 'GET, HEAD'],
     ['GET', '', 'POST'],
