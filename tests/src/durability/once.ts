@@ -14,7 +14,8 @@ export type Ends = ReadonlyMap<string, End>;
 const PATIENCE_MS = 400_000;
 /** A start dies within this after it was ready, or does not any more. */
 const STARTED_MS = 3_000;
-const ERRAND_HOMES = 2;
+/** The last for what deaths of others came before even on the second. */
+const ERRAND_HOMES = 3;
 
 /**
  * Has Baton die at each of several points: armed with all of them it dies at whichever it comes to first, and is started again with the rest, until none
@@ -65,7 +66,7 @@ export async function walkedOnce(open: OpenStage): Promise<Outcome & { readonly 
   });
 }
 
-/** All errands at the same time on one home; where a death came between an errand and a point of it, that errand once more on another home. */
+/** All errands at the same time on one home; where a death came between an errand and a point of it, that errand once more on another home, and again. */
 export async function errandsOnce(open: OpenStage): Promise<Outcome> {
   const ends = new Map<string, End>();
   const broken: string[] = [];
