@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream';
 import { crashPoint } from '@baton/kernel';
-import type { PoolClient } from 'pg';
+import { Client, type ClientConfig, type PoolClient } from 'pg';
 import { parse as parseDsn } from 'pg-connection-string';
 import { DataSource, type MigrationInterface } from 'typeorm';
 import { DatabaseClock } from './database-clock.js';
@@ -54,6 +54,17 @@ const MAX_TRIES = 3;
 /** SQLSTATE of a statement that was not tried, because one before it had failed. */
 const IN_FAILED_TRANSACTION = '25P02';
 
+/**
+ * Between the pool, which stops listening to a connection that it hands out, and TypeORM, which listens a moment later, a connection that is lost
+ * would end the process. What is asked of it then fails by itself.
+ */
+class HeardClient extends Client {
+  constructor(config: ClientConfig) {
+    super(config);
+    this.on('error', () => undefined);
+  }
+}
+
 /** A service's connection to PostgreSQL: pool, transactions, migrations. */
 export class Database implements Reader {
   private readonly clock = new DatabaseClock();
@@ -83,6 +94,7 @@ export class Database implements Reader {
         idleTimeoutMillis: 30_000,
         // Statements that do not wait for one another go out in one flight; each is still answered, and fails, by itself.
         pipeline: true,
+        Client: HeardClient,
       },
     });
     await source.initialize();
