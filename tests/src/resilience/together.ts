@@ -4,13 +4,13 @@ import type { History } from '../durability/history.js';
 import type { Ends } from '../durability/once.js';
 import { Trial } from '../durability/trial.js';
 import { ApartStage } from './apart-stage.js';
-import { onTheWay } from './matrix.js';
+import { COMPACT_APART, onTheWay } from './matrix.js';
 import { logViolations } from './topic-log.js';
 
-const DEATHS_WITHIN_MS = 100_000;
+const DEATHS_WITHIN_MS = 80_000;
 const RESTS_WITHIN_MS = 60_000;
 /** Longer than all that dies takes: nobody gives up before. */
-const PATIENCE_MS = 300_000;
+const PATIENCE_MS = 400_000;
 
 /** What came of a home whose services were killed back to back. */
 export interface Together {
@@ -28,7 +28,7 @@ export async function killedTogether(): Promise<Together> {
   try {
     trial.load.begin();
     await trial.workFor(2);
-    const ends = await stage.dieAtEach(onTheWay(), DEATHS_WITHIN_MS);
+    const ends = await stage.dieAtEach(onTheWay(), DEATHS_WITHIN_MS, COMPACT_APART);
     await stage.kafka.kill(1);
     await stage.kafka.start(1);
     await trial.workFor(2);
