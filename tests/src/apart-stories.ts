@@ -8,13 +8,14 @@ import { fileURLToPath } from 'node:url';
 import { openEngines, startApart } from '@baton/apart';
 import { HostConfig, readConfig } from '@baton/service-host';
 import { withLoopback } from '@baton/standalone';
+import { COMPILED } from '@baton/testing';
 import { startedAgain } from './placed.js';
 import { runs, TELL_APART, TELL_WHO_RUNS } from './tell-stories.js';
 
 /** `npm run test:apart`: stories and hostile suites, told to services in two processes each, on Kafka: most of them to one Baton, the others to one each. */
 const ROOT = fileURLToPath(new URL('../..', import.meta.url));
 const home = await mkdtemp(join(tmpdir(), 'baton-apart-'));
-const env = withLoopback({ ...process.env, NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'), BATON_CHECK_EVENTS: '1', BATON_HOME: home, BATON_PORT: '0', BATON_LOG_LEVEL: 'silent' });
+const env = withLoopback({ ...process.env, ...COMPILED, BATON_CHECK_EVENTS: '1', BATON_HOME: home, BATON_PORT: '0', BATON_LOG_LEVEL: 'silent' });
 const config = readConfig(HostConfig, env);
 const engines = await openEngines(home, config);
 if (engines.brokers === undefined) throw new Error(`These tests need Kafka. ${engines.without ?? ''}`);

@@ -4,22 +4,19 @@ import { mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '@baton/testing';
+import { COMPILED, freePort } from '@baton/testing';
 import { withLoopback } from '@baton/standalone';
 import type { Schema } from '@baton/postgres';
 import type { Placed, Wanted } from './apart-under-test.main.js';
 import { databaseOf, metricsOf } from './placed.js';
 import type { BatonOptions, BatonUnderTest } from './under-test.js';
 
-/** Every spec file starts a dozen processes, some of them again and again, of the same code. */
-const COMPILED = join(tmpdir(), 'node-compile-cache');
-
 /** The same Baton, its services in two processes each, on engines of its own: PostgreSQL and Kafka. */
 export async function startApartBaton({ pathway, env = {}, asleep = [], clock }: BatonOptions): Promise<BatonUnderTest> {
   if (clock) throw new Error('Processes of their own cannot be given a clock');
   const home = await mkdtemp(join(tmpdir(), 'baton-apart-'));
   const port = String(await freePort());
-  const given = withLoopback({ PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BATON_CHECK_EVENTS: '1', NODE_COMPILE_CACHE: COMPILED, BATON_HOME: home, BATON_PORT: port, BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });
+  const given = withLoopback({ PATH: process.env['PATH'] ?? '', HOME: process.env['HOME'] ?? '', BATON_CHECK_EVENTS: '1', ...COMPILED, BATON_HOME: home, BATON_PORT: port, BATON_LOG_LEVEL: process.env['BATON_LOG_LEVEL'] ?? 'silent', ...(pathway === undefined ? {} : { BATON_PATHWAY: pathway }), ...env });
   const keeper = fork(fileURLToPath(new URL('./apart-under-test.main.js', import.meta.url)), { env: given, execArgv: [] });
   const start = (sleeping: readonly Schema[]): Promise<Placed> => ask(keeper, { asleep: sleeping });
   let placed = await start(asleep);

@@ -1,4 +1,5 @@
 export { startTestCluster, type TestCluster } from './cluster.js';
+export { COMPILED } from './compiled.js';
 export { eventually } from './eventually.js';
 export { freePort } from './free-port.js';
 export { nhsNumber } from './nhs-number.js';

@@ -3,10 +3,10 @@ import { mkdtemp, mkdir, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { freePort } from '@baton/testing';
+import { COMPILED, freePort } from '@baton/testing';
 import { exportJWK, generateKeyPair } from 'jose';
 
-/** Runs a command as npm does, with nothing but this environment. */
+/** Runs a command with nothing but this environment. */
 function run(command: string, args: readonly string[], env: Record<string, string>): Promise<{ code: number; out: string; err: string }> {
   const file = fileURLToPath(new URL(`./${command}.js`, import.meta.url));
   return new Promise((resolve) => {
@@ -22,7 +22,7 @@ describe('a command beside Baton says what to do where it cannot do its work', (
     await mkdir(join(home, 'partners'));
     const { privateKey } = await generateKeyPair('ES384', { extractable: true });
     await writeFile(join(home, 'partners', 'rapid-response.jwk.json'), JSON.stringify({ ...(await exportJWK(privateKey)), alg: 'ES384', kid: 'k' }), { mode: 0o600 });
-    env = { BATON_HOME: home, BATON_PORT: String(await freePort()) };
+    env = { ...COMPILED, BATON_HOME: home, BATON_PORT: String(await freePort()) };
   });
   afterAll(() => rm(home, { recursive: true, force: true }));
 

@@ -4,7 +4,7 @@ import { mkdtemp, readFile, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
-import { eventually, freePort } from '@baton/testing';
+import { COMPILED, eventually, freePort } from '@baton/testing';
 
 describe('a Baton that is asked to stop while it starts', () => {
   let home: string;
@@ -13,7 +13,7 @@ describe('a Baton that is asked to stop while it starts', () => {
 
   it('ends by itself, in order, and leaves no PostgreSQL behind', async () => {
     const main = fileURLToPath(new URL('./main.js', import.meta.url));
-    const child = spawn(process.execPath, [main], { env: { BATON_HOME: home, BATON_PORT: String(await freePort()) }, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [main], { env: { ...COMPILED, BATON_HOME: home, BATON_PORT: String(await freePort()) }, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.on('data', (part: Buffer) => (said += part.toString()));
     const ended = once(child, 'exit');
@@ -37,7 +37,7 @@ describe('a Baton that cannot start says which variable is wrong, and nothing of
   ])('%j', async (wrong, says) => {
     const home = await mkdtemp(join(tmpdir(), 'baton-main-'));
     const main = fileURLToPath(new URL('./main.js', import.meta.url));
-    const child = spawn(process.execPath, [main], { env: { BATON_HOME: home, ...wrong }, stdio: ['ignore', 'ignore', 'pipe'] });
+    const child = spawn(process.execPath, [main], { env: { ...COMPILED, BATON_HOME: home, ...wrong }, stdio: ['ignore', 'ignore', 'pipe'] });
     let said = '';
     child.stderr.on('data', (part: Buffer) => (said += part.toString()));
     expect(await once(child, 'close')).toEqual([1, null]);

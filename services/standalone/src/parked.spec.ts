@@ -5,7 +5,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { Database, statement } from '@baton/postgres';
-import { eventually, freePort } from '@baton/testing';
+import { COMPILED, eventually, freePort } from '@baton/testing';
 
 const TOPIC = 'baton.referrals.referral';
 const WRONG = 'WrongSchema: dataref, named, pathway, patient, priority, …';
@@ -23,7 +23,7 @@ describe('npm run -s parked, beside a running Baton', () => {
 
   beforeAll(async () => {
     home = await mkdtemp(join(tmpdir(), 'baton-parked-'));
-    env = { BATON_HOME: home, BATON_PORT: String(await freePort()), BATON_LOG_LEVEL: 'silent' };
+    env = { ...COMPILED, BATON_HOME: home, BATON_PORT: String(await freePort()), BATON_LOG_LEVEL: 'silent' };
     baton = spawn(process.execPath, [program('main')], { env, stdio: 'ignore' });
     await eventually(async () => (await fetch(`http://127.0.0.1:${env['BATON_PORT']}/health/ready`)).ok, { within: 60_000, every: 100 });
     const database = await Database.open({ dsn: (await readFile(join(home, 'secrets', 'admin-dsn'), 'utf8')).trim(), schema: 'referrals', poolSize: 2 });

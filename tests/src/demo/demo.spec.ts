@@ -7,7 +7,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import type { Pathway } from '@baton/contracts';
-import { freePort } from '@baton/testing';
+import { COMPILED, freePort } from '@baton/testing';
 import { EXPECTED } from './ledger.js';
 
 const DEMO = fileURLToPath(new URL('./demo.js', import.meta.url));
@@ -17,7 +17,7 @@ const GREATER_MANCHESTER = fileURLToPath(new URL('../../../contracts/pathways/gr
 function demo(env: Record<string, string>): Promise<{ code: number; shown: string }> {
   const { DATABASE_URL: _url, FORCE_COLOR: _colour, ...rest } = process.env;
   return new Promise((resolve) => {
-    const child = execFile(process.execPath, [DEMO], { env: { ...rest, ...env } }, (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, shown: stdout + stderr }));
+    const child = execFile(process.execPath, [DEMO], { env: { ...COMPILED, ...rest, ...env } }, (_error, stdout, stderr) => resolve({ code: child.exitCode ?? -1, shown: stdout + stderr }));
   });
 }
 

@@ -1,10 +1,9 @@
 import { spawn, type ChildProcess } from 'node:child_process';
 import { createWriteStream, readFileSync } from 'node:fs';
-import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
 import { fileURLToPath } from 'node:url';
-import { eventually } from '@baton/testing';
+import { COMPILED, eventually } from '@baton/testing';
 
 /** Where one Baton lives. */
 export interface Place {
@@ -62,8 +61,7 @@ export class BatonProcess {
     const env = {
       PATH: process.env['PATH'] ?? '',
       ...(process.env['TMPDIR'] === undefined ? {} : { TMPDIR: process.env['TMPDIR'] }),
-      // Where Node keeps it if asked to without a folder. Starting again and again is what takes the time here.
-      NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+      ...COMPILED,
       BATON_HOME: place.home,
       BATON_PORT: String(place.port),
       BATON_LOG_LEVEL: 'warn',

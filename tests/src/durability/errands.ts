@@ -260,6 +260,23 @@ const rebuilding: Errand = async ({ system, run, home }) => {
   await insist('find it again', () => found(safeZones), ({ body }) => body?.total === 1);
 };
 
+/** What was published lately is taken again by a service that listens to it: nobody is told a second time. A replay that died is begun again. */
+const replaying: Errand = async ({ system, receiver: open, run }) => {
+  const [referrer, operator, receiver] = [system('rapid-response'), system('operator'), await open()];
+  const id = await subscribe(referrer, receiver, `replay-${run}`);
+  const { request } = await refer(referrer, `refer-${run}`, run);
+  await arrival(receiver, about(request));
+  const since = new Date(Date.now() - 3_600_000).toISOString();
+  const again = async (): Promise<Answer> => {
+    const { headers } = await operator.post('/api/notifications/v1/replays', { since }, { 'content-type': 'application/json' });
+    return insist('see it end', () => operator.get(headers.get('location')!), ({ body }) => ['done', 'stopped'].includes(body?.state as string));
+  };
+  await insist('take it again', again, ({ body }) => body?.state === 'done');
+  const told = (await deliveries(referrer, id, 'list', () => true)).filter(about(request)).map(({ event }) => event);
+  expectThat(new Set(told).size === told.length, `after a replay it was told ${told.join(', ')}`);
+  oneIdEach(receiver);
+};
+
 export const ERRANDS: Readonly<Record<ErrandName, Errand>> = {
   subscribe: subscribing,
   heartbeat,
@@ -274,4 +291,5 @@ export const ERRANDS: Readonly<Record<ErrandName, Errand>> = {
   message: messaging,
   park: parking,
   rebuild: rebuilding,
+  replay: replaying,
 };

@@ -10,7 +10,7 @@ import type { Arm } from './baton-process.js';
  */
 export type Scene = 'walk' | 'start' | 'first-start' | 'stop' | ErrandName;
 
-export const ERRAND_NAMES = ['subscribe', 'heartbeat', 'end', 'busy-endpoint', 'refusing-endpoint', 'gone-endpoint', 'ask-for-events', 'withdraw', 'not-eligible', 'refuse-later', 'message', 'park', 'rebuild'] as const;
+export const ERRAND_NAMES = ['subscribe', 'heartbeat', 'end', 'busy-endpoint', 'refusing-endpoint', 'gone-endpoint', 'ask-for-events', 'withdraw', 'not-eligible', 'refuse-later', 'message', 'park', 'rebuild', 'replay'] as const;
 export type ErrandName = (typeof ERRAND_NAMES)[number];
 
 /**
@@ -67,6 +67,7 @@ export const KILLED_AT: ReadonlyMap<string, Kill> = new Map([
   ...kills('log', 'park', 1, 'consumer.failure-noted', 'consumer.unparked', 'consumer.key-opened', 'consumer.redriven'),
   ...kills('log', 'park', 1, 'parking.discarded', 'parking.left-waiting', 'parking.key-shut-again', 'parking.restored', 'parking.blamed-again'),
   ...kills('log', 'rebuild', 1, 'rebuild.begun', 'rebuild.stretch-done', 'rebuild.resource-judged', 'rebuild.person-judged', 'rebuild.progress-noted'),
+  ...kills('log', 'replay', 1, 'replay.begun', 'replay.progress-noted'),
 ]);
 
 /** Crash points at which no run from outside kills, and why. */
@@ -77,8 +78,6 @@ export const EXEMPT: Readonly<Record<string, string>> = {
   'inbox.trimmed': HOURLY,
   'delivery.lanes-swept': 'Reached once a minute, by a statement that only removes lanes in which nothing waits.',
   'delivery.lane-freed': 'Reached only when an event is queued in the instant in which its lane is given back; a lane that is held when its worker dies is taken over, as after delivery.leased.',
-  'replay.begun': 'Only notes that a stretch of time is to be taken again; it is begun anew by hand, and what took effect is left out (replays.spec.ts).',
-  'replay.progress-noted': 'Only notes how far a replay is; one whose process died says so and is begun anew by hand.',
   'issuer.client-suspended': 'No partner and no route leads here yet: an operator suspends a client by hand.',
   'keys.file-replaced': 'Reached only when keys are replaced by hand, while Baton does not run.',
   'referrals.unacknowledged-written': 'Due minutes after a referral at the earliest; it is one transaction like those killed at tx.* and write.*, and what is due is looked for again at each start.',

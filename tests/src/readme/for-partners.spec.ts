@@ -4,7 +4,7 @@ import { createServer, type AddressInfo } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath, pathToFileURL } from 'node:url';
-import { webhookReceiver } from '@baton/testing';
+import { COMPILED, webhookReceiver } from '@baton/testing';
 import { startBaton, type BatonUnderTest } from '../baton-under-test.js';
 import { PartnerSystem, subscriptionOf } from '../partner-system.js';
 
@@ -23,7 +23,7 @@ async function freePort(): Promise<number> {
 /** What bash says when these lines are pasted into it. */
 function bash(script: string, env: Readonly<Record<string, string>>): Promise<{ code: number | null; out: string; err: string }> {
   return new Promise((resolve) => {
-    const child = spawn('bash', ['-euo', 'pipefail', '-c', script], { cwd: ROOT, env: { ...process.env, ...env }, timeout: 100_000 });
+    const child = spawn('bash', ['-euo', 'pipefail', '-c', script], { cwd: ROOT, env: { ...COMPILED, ...process.env, ...env }, timeout: 100_000 });
     const said = { out: '', err: '' };
     child.stdout.on('data', (chunk: Buffer) => (said.out += chunk.toString()));
     child.stderr.on('data', (chunk: Buffer) => (said.err += chunk.toString()));

@@ -1,6 +1,7 @@
 import { execFile } from 'node:child_process';
 import { readFile } from 'node:fs/promises';
 import { fileURLToPath } from 'node:url';
+import { COMPILED } from '@baton/testing';
 import { startBaton, type BatonUnderTest } from '../baton-under-test.js';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
@@ -21,7 +22,7 @@ const promisedBy = (block: string): string[] => [...block.matchAll(/^# → (.*)$
 
 function bash(script: string, env: Record<string, string>): Promise<{ code: number; out: string; err: string }> {
   return new Promise((resolve) => {
-    const child = execFile('bash', ['-euo', 'pipefail', '-c', script], { cwd: ROOT, timeout: 150_000, env: { ...process.env, ...env } }, (_error, out, err) => resolve({ code: child.exitCode ?? -1, out, err }));
+    const child = execFile('bash', ['-euo', 'pipefail', '-c', script], { cwd: ROOT, timeout: 150_000, env: { ...COMPILED, ...process.env, ...env } }, (_error, out, err) => resolve({ code: child.exitCode ?? -1, out, err }));
   });
 }
 

@@ -7,7 +7,7 @@ import { startKafka, type LocalKafka } from '@baton/kafka';
 import type { Schema } from '@baton/postgres';
 import { HostConfig, readConfig } from '@baton/service-host';
 import { withLoopback } from '@baton/standalone';
-import { eventually, freePort } from '@baton/testing';
+import { COMPILED, eventually, freePort } from '@baton/testing';
 import { crashAt, killPostgresOf, type Arm, type End } from '../durability/baton-process.js';
 import type { Ends } from '../durability/once.js';
 import type { Stage } from '../durability/stage.js';
@@ -71,8 +71,7 @@ export class ApartStage implements Stage {
     const inherited = Object.fromEntries(['PATH', 'HOME', 'TMPDIR'].flatMap((name) => (process.env[name] === undefined ? [] : [[name, process.env[name]]])));
     const given = {
       ...inherited,
-      // Where Node keeps it if asked to without a folder. Starting a dozen processes again and again is what takes the time here.
-      NODE_COMPILE_CACHE: join(tmpdir(), 'node-compile-cache'),
+      ...COMPILED,
       BATON_HOME: join(folder, 'home'),
       BATON_PORT: String(await freePort()),
       BATON_LOG_LEVEL: 'warn',
