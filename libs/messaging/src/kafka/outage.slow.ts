@@ -81,7 +81,8 @@ outages.each([1, 3])('While brokers fail (%i in all), the transport on Kafka', (
       const closed = performance.now() - began;
       cluster.thaw(1);
       expect(closed).toBeLessThan(10_000);
-      expect(await published).toBe('given up');
+      // Whoever waited learns how it ended; what lay in the broker's socket may still have been taken.
+      expect(['published', 'given up']).toContain(await published);
     }, 120_000);
 
     it('tells that it fails while the broker stands still, and goes on by itself', async () => {
